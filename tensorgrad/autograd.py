@@ -1,0 +1,201 @@
+"""Walks the record backwards: gradients of one tensor for others, as arrays, or as tensors to differentiate again.
+
+For complex numbers the pass multiplies by transposed Jacobians without conjugating, so that rules are the same as
+for real ones. The gradient that users see, dL/dx + i dL/dy for a real L, is the conjugate: taken at both ends.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backends import astype, dtype_of, foreign
+from tensorgrad.errors import note_line
+from tensorgrad.graph import Tensor
+from tensorgrad.node import Array, Leaf, Node, enable_grad, no_grad
+from tensorgrad.shapes import stretched
+
+
+def history(root: Node) -> list[Node]:
+    """Return `root` and every node it came from, newest first."""
+    seen, stack = {root}, [root]
+    while stack:
+        for node in stack.pop().inputs:
+            if node is not None and node not in seen:
+                seen.add(node)
+                stack.append(node)
+    return sorted(seen, key=lambda node: node.seq, reverse=True)
+
+
+def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph: bool = False) -> list[Any]:
+    """Return the gradient of `y` for each tensor of `xs`: arrays, or with `create_graph` tensors.
+
+    seed: what to multiply the derivative of y with from the left, of y's shape; ones by default, so that of a y with
+    several elements it is the gradient of their sum. `.grad` is not touched, and the graph stays usable.
+    A tensor that y does not depend on gets zeros. Raises ValueError if one of `xs` requires no gradient.
+
+    >>> from tensorgrad import tensor
+    >>> x = tensor(3.0, requires_grad=True)
+    >>> (slope,) = gradients(x**3, [x], create_graph=True)
+    >>> gradients(slope, [x])
+    [array(18.)]
+    """
+    for place, x in enumerate(xs):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"xs[{place}] is no tensor but {type(x).__name__}")
+        if x.node is None:
+            raise ValueError(f"xs[{place}] requires no gradient: make it with tg.tensor(..., requires_grad=True)")
+    wanted = {x.node for x in xs if x.node is not None}
+    with enable_grad() if create_graph else no_grad():
+        found = {} if y.node is None else backpropagate(y.node, start(y, seed, create_graph), wanted, create_graph)
+        results = []
+        for x in xs:
+            g = np.zeros_like(x._data) if x.node not in found else found[x.node]
+            if create_graph:
+                results.append(g if isinstance(g, Tensor) else Tensor(g))
+            else:
+                results.append(settle(g))
+    return results if create_graph else separate(results, seed)
+
+
+def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) -> None:
+    """Add the gradient of this tensor to the `.grad` of every leaf it came from.
+
+    gradient: what to start from, of this tensor's shape; needed unless it has one element. The arrays that the graph
+    kept for this pass are let go, so a second pass raises, unless `retain_graph` is set.
+    """
+    if self.node is None:
+        raise RuntimeError(
+            "backward() on a tensor that depends on no tensor that requires a gradient, or under no_grad"
+        )
+    if gradient is None and self.size != 1:
+        raise RuntimeError(
+            f"backward() needs a scalar, got shape {self.shape}: "
+            "reduce it, as in t.sum().backward(), or pass gradient= of that shape"
+        )
+    nodes = history(self.node)
+    leaves: set[Node] = {node for node in nodes if isinstance(node, Leaf)}
+    with no_grad():
+        found = backpropagate(self.node, start(self, gradient, False), leaves, False, nodes)
+    arrays = separate([settle(g) for g in found.values()], gradient)
+    for leaf, g in zip(found, arrays, strict=True):
+        assert isinstance(leaf, Leaf)
+        leaf.grad = g if leaf.grad is None else leaf.grad + g
+    if not retain_graph:
+        for node in nodes:
+            if node.op is not None:
+                node.args = node.out = None
+
+
+Tensor.backward = backward
+
+
+def start(y: Tensor, seed: Any, create_graph: bool) -> Any:
+    """Return the gradient to start from: `seed` in y's dtype, or ones."""
+    if seed is None:
+        return np.ones_like(y._data)
+    if isinstance(seed, Tensor):
+        seed = seed if create_graph else seed._data
+    elif not foreign(seed):
+        seed = np.asarray(seed)
+    if np.shape(seed) != y.shape:
+        raise ValueError(f"the gradient to start from has shape {np.shape(seed)}, the tensor {y.shape}")
+    return conjugate(match(seed, y.shape, y.dtype))
+
+
+def backpropagate(
+    root: Node, g: Any, wanted: set[Node], create_graph: bool, nodes: Iterable[Node] | None = None
+) -> dict[Node, Any]:
+    """Return the gradient of `root`, times `g`, for each node of `wanted` that it came from."""
+    nodes = history(root) if nodes is None else list(nodes)
+    refuse_stale(nodes)
+    needed = set(wanted)  # and all that lies between: nothing else is computed
+    for node in reversed(nodes):
+        if not needed.isdisjoint(node.inputs):
+            needed.add(node)
+    total: dict[Node, Any] = {root: g}
+    found: dict[Node, Any] = {}
+    for node in nodes:
+        if node not in total:
+            continue  # reached only through arguments that are constant for their op
+        g = total.pop(node)
+        if node in wanted:
+            found[node] = conjugate(g)
+        op = node.op
+        if op is None or needed.isdisjoint(node.inputs):
+            continue
+        if node.args is None:
+            raise RuntimeError(
+                f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
+                "Pass retain_graph=True to the first, or compute the result again"
+            )
+        out = see(node.out, node, create_graph)
+        args = [see(a, n, create_graph) for a, n in zip(node.args, node.inputs, strict=True)]
+        for i, source in enumerate(node.inputs):
+            if source not in needed or source is None or (vjp := op.vjps[i]) is None:
+                continue
+            try:
+                term = match(vjp(g, out, *args, **node.params), source.shape, source.dtype)
+            except Exception as error:
+                error.add_note(f"in the derivative of {op.name} for argument {i}")
+                note_line(error)
+                raise
+            # not +=: the array may be shared with another consumer
+            total[source] = total[source] + term if source in total else term
+    return found
+
+
+def see(value: Any, node: Node | None, create_graph: bool) -> Any:
+    """Return what a rule sees: the array for a first derivative; a tensor, which records, for a further one."""
+    if not create_graph or node is None or isinstance(value, Node):
+        return node if value is None else value
+    return node if value is None else Tensor(value, node)
+
+
+def match(g: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Return `g` summed over the axes along which `shape` was broadcast, and in `dtype`."""
+    if np.shape(g) != shape:
+        g = np.reshape(np.sum(g, axis=stretched(np.shape(g), shape)), shape)
+    have = g.dtype if isinstance(g, Tensor) else dtype_of(g)
+    if have != dtype:
+        g = astype(np.real(g) if have.kind == "c" and dtype.kind != "c" else g, dtype)
+    return g
+
+
+def conjugate(g: Any) -> Any:
+    """Return `g`, conjugated if it is complex."""
+    dtype = g.dtype if isinstance(g, Tensor) else dtype_of(g)
+    return np.conjugate(g) if dtype.kind == "c" else g
+
+
+def settle(g: Any) -> Array:
+    """Return a gradient as an array: NumPy's functions return bare scalars for arrays without axes."""
+    return np.asarray(g) if isinstance(g, np.generic) else g
+
+
+def separate(arrays: list[Array], *held: Any) -> list[Array]:
+    """Return the arrays, copied where one shares memory with another or is held by the user."""
+    seen = {id(h) for h in held}
+    result = []
+    for g in arrays:
+        if isinstance(g, np.ndarray) and (g.base is not None or id(g) in seen):
+            g = g.copy()
+        seen.add(id(g))
+        result.append(g)
+    return result
+
+
+def refuse_stale(nodes: list[Node]) -> None:
+    """Raise if the array of a leaf was replaced after a step that the pass would read it for."""
+    oldest = next((node.seq for node in reversed(nodes) if node.op is not None), None)
+    if oldest is None or Leaf.latest_change < oldest:
+        return
+    for node in nodes:
+        for value, source in zip(node.args or (), node.inputs, strict=False):
+            if isinstance(source, Leaf) and source.changed > node.seq and not isinstance(value, Node):
+                op = node.op.name if node.op else ""
+                name = getattr(source, "name", None)
+                raise RuntimeError(
+                    f"the data of {repr(name) if name else 'a leaf'} was replaced after {op} had used it, by an "
+                    "optimizer's step or an assignment: compute the result again before calling backward()"
+                )

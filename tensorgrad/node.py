@@ -1,0 +1,90 @@
+"""What a graph is made of: nodes, numbered as they are made; and the switch for recording them."""
+
+import itertools
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from tensorgrad.backends import astype, dtype_of
+from tensorgrad.op import Op
+
+Array = Any  # whatever speaks NumPy's protocols; without annotations for them, a type checker can say no more
+
+tick = itertools.count(1).__next__  # creation order is a topological order: no traversal needs recursion
+
+
+class Node:
+    """A recorded step: its op, the nodes its arguments came from, exactly the arrays its rules read."""
+
+    __slots__ = ("args", "dtype", "inputs", "name", "op", "out", "params", "seq", "shape")
+
+    op: Op | None  # None for a leaf, and for the stand-in of a constant of which only the shape is needed
+    args: tuple[Any, ...] | None  # raw arrays; nodes where only the shape is needed; None after the pass let go
+    inputs: "tuple[Node | None, ...]"  # None for a constant
+    params: dict[str, Any]
+    out: Array  # the result, if a rule reads it
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    seq: int
+    name: str  # unset until given
+
+    def __init__(self, x: Array) -> None:
+        self.op, self.args, self.inputs, self.params, self.out = None, (), (), {}, None
+        self.shape, self.dtype, self.seq = np.shape(x), dtype_of(x), tick()
+
+    ndim = property(lambda self: len(self.shape))  # with shape, what np.ndim and np.size ask for
+    size = property(lambda self: int(np.prod(self.shape)))
+
+
+class Leaf(Node):
+    """The node of a tensor that the user made: it collects the gradient, and remembers when its array was replaced."""
+
+    __slots__ = ("changed", "grad")
+
+    latest_change: ClassVar[int] = 0  # of all leaves: lets a pass skip the check
+
+    def __init__(self, x: Array) -> None:
+        super().__init__(x)
+        self.grad: Array = None
+        self.changed = 0
+
+    def replace(self, x: Array) -> None:
+        """Note that the array is another one from now on."""
+        self.dtype = dtype_of(x)
+        self.changed = Leaf.latest_change = tick()
+        if self.grad is not None and dtype_of(self.grad) != self.dtype:
+            self.grad = astype(self.grad, self.dtype)
+
+
+recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+
+class _Mode(ContextDecorator):
+    """Switch recording within a block or a function, in this thread and task only."""
+
+    on: ClassVar[bool]
+    _token: Token[bool]
+
+    def _recreate_cm(self) -> Self:
+        return type(self)()  # each call of a decorated function, in whichever thread, has a token of its own
+
+    def __enter__(self) -> Self:
+        self._token = recording.set(self.on)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        recording.reset(self._token)
+
+
+class no_grad(_Mode):  # noqa: N801  # reads as a statement
+    """Record nothing: `with no_grad():`, or `@no_grad()` over a function."""
+
+    on = False
+
+
+class enable_grad(_Mode):  # noqa: N801
+    """Record again, within `no_grad`."""
+
+    on = True

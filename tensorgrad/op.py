@@ -1,0 +1,224 @@
+"""What an operation is: a NumPy function and its derivative rules. Knows NumPy, not tensors.
+
+A rule is a plain NumPy expression, `vjp(g, out, *arrays, **params)`, from the gradient `g` of the result to the
+gradient of one array. It never mentions broadcasting: the engine un-broadcasts. It underscores what it needs only
+the shape of, and the graph does not keep that. It never conjugates: the engine does so once, at the leaves.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from tensorgrad.backends import dispatched
+from tensorgrad.shapes import mismatch
+
+Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+Interval = tuple[float, float]
+Case = tuple[tuple[tuple[int, ...], ...], dict[str, Any]]
+
+POSITIVE: Interval = (0.5, 2.0)
+UNIT: Interval = (-0.9, 0.9)
+
+
+class Each:
+    """The rules of a function of any number of arrays, `rule(i, g, out, *arrays, **params)`: one for every i."""
+
+    def __init__(self, rule: Function) -> None:
+        self.rule = rule
+
+    def __getitem__(self, i: int) -> Function:
+        return partial(self.rule, i)
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """A NumPy function and its derivative; what a graph keeps, errors, pictures and tests follow from the fields."""
+
+    fn: Function  # as users call it: its key in the table
+    forward: Function  # the same on raw arrays: forward(*arrays, **params)
+    # "rules": has derivatives.  "composite": forward is written in other NumPy calls, and takes tensors.
+    # "step": piecewise constant, gives a tensor without gradient.  "plain": gives a mask, an index, a fact: no tensor.
+    kind: Literal["rules", "composite", "step", "plain"]
+    vjps: tuple[Function | None, ...] | Each = ()  # None where the function is constant in that array
+    reads: tuple[frozenset[int], ...] | frozenset[int] = ()  # what each rule reads: 0 the result, j + 1 array j
+    accepts: frozenset[str] = frozenset()  # keyword parameters that every rule knows
+    unpack: Function | None = None  # (args, params) -> (arrays, params), where the arrays do not simply come first
+    signature: str = ""  # in gufunc notation, where the function has a fixed one: "(m,k),(k,n)->(m,n)"
+    domain: Interval | tuple[Interval, ...] = (-2.0, 2.0)  # away from poles and kinks: one for all arrays, or each
+    cases: tuple[Case, ...] = ()  # calls that show the parameters, for tests and documentation: (shapes, params)
+    _kept: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def name(self) -> str:
+        """The function's name, as errors and pictures show it."""
+        return str(self.fn.__name__)
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters in the order of NumPy's call, arrays first; a ufunc's are positional only."""
+        called = self.fn if self.kind == "composite" else self.forward
+        return () if isinstance(called, np.ufunc) else tuple(inspect.signature(called).parameters)
+
+    def bind(self, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split a call into its arrays and its other arguments by name, however these were passed."""
+        if self.unpack is not None:
+            args, params = self.unpack(args, params)
+        elif self.kind == "composite":
+            n = self.forward.__code__.co_argcount
+            params = {**dict(zip(self.parameters[n:] if len(args) > n else (), args[n:], strict=True)), **params}
+            args = args[:n]
+        elif len(args) != (n := len(self.reads)):
+            if len(args) > n and len(self.parameters) >= len(args):
+                params = {**dict(zip(self.parameters[n:], args[n:], strict=False)), **params}
+                args = args[:n]
+            else:
+                missing = self.parameters[len(args) : n]
+                args = (*args, *(params[name] for name in missing if name in params))
+                params = {name: value for name, value in params.items() if name not in missing}
+            if len(args) != n:
+                raise TypeError(f"{self.name} takes {n} array{'s' * (n != 1)}, got {len(args)}")
+        if params and not params.keys() <= self.accepts:
+            params = {name: value for name, value in params.items() if name in self.accepts or not idle(name, value)}
+            if unknown := sorted(params.keys() - self.accepts):
+                raise TypeError(
+                    f"{self.name} has no derivative for {', '.join(name + '=' for name in unknown)}. "
+                    "Leave it out, write it with other functions, or compute on .data"
+                )
+        return args, params
+
+    def kept(self, live: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
+        """Say whether the result, and which arrays, are read by the rules of the arrays that are `live`."""
+        found = self._kept.get(live)
+        if found is None:
+            if isinstance(self.reads, frozenset):  # one rule for any number of arrays
+                read = self.reads if 1 not in self.reads else frozenset(range(1, len(live) + 1)) | self.reads
+            else:
+                read = frozenset[int]().union(*(r for r, on in zip(self.reads, live, strict=True) if on))
+            found = self._kept[live] = 0 in read, tuple(j in read for j in range(1, len(live) + 1))
+        return found
+
+    def explain(self, error: Exception, shapes: Iterable[tuple[int, ...]]) -> Exception:
+        """Return the error to raise when `forward` failed: about the shapes if these do not fit, else the same."""
+        shapes = tuple(shapes)
+        if isinstance(error, ValueError):
+            elementwise = isinstance(self.fn, np.ufunc) and self.fn.signature is None
+            if message := mismatch(self.signature, shapes, elementwise):
+                return ValueError(f"{self.name}: {message}")
+        error.add_note(f"in {self.name} of arrays of shape {', '.join(map(str, shapes))}")
+        return error
+
+
+def idle(name: str, value: object) -> bool:
+    """Whether to pass this parameter says no more than to leave it out."""
+    return value is None or value is np._NoValue or (name == "where" and value is True)
+
+
+OPS: dict[Function, Op] = {}
+
+
+def register(
+    fn: Function,
+    *vjps: Function | None,
+    signature: str = "",
+    domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
+    cases: Iterable[Case] = (),
+    forward: Function | None = None,
+    unpack: Function | None = None,
+) -> None:
+    """Give `fn` its derivative: one rule for each array that it takes, or None where it is constant in that array.
+
+    A rule is `vjp(g, out, *arrays, **params)`, in NumPy expressions; see this module's docstring for what it may
+    leave out. Without rules, `fn` is constant almost everywhere, and its result has no gradient.
+
+    >>> register(np.tanh, lambda g, y, _x: g * (1 - y * y))
+    """
+    accepts, reads = [], []
+    for rule in vjps:
+        if rule is None:
+            reads.append(frozenset[int]())
+            continue
+        code = rule.__code__
+        arrays = code.co_varnames[1 : len(vjps) + 2]
+        if len(arrays) < len(vjps) + 1 or code.co_argcount < len(vjps) + 2:
+            raise TypeError(
+                f"a rule for {fn.__name__} takes (g, out, {', '.join('xyzuvw'[: len(vjps)])}), "
+                f"got ({', '.join(code.co_varnames[: code.co_argcount])})"
+            )
+        reads.append(frozenset(j for j, name in enumerate(arrays) if not name.startswith("_")))
+        accepts.append(frozenset(code.co_varnames[len(vjps) + 2 : code.co_argcount + code.co_kwonlyargcount]))
+    OPS[fn] = Op(
+        fn,
+        forward or fn,
+        "rules" if vjps else "step",
+        vjps,
+        tuple(reads),
+        frozenset.intersection(*accepts) if accepts else frozenset(),
+        unpack,
+        signature,
+        domain,
+        tuple(cases),
+    )
+
+
+def register_each(
+    fn: Function,
+    rule: Function,
+    *,
+    reads: Iterable[Literal["out", "arrays"]],
+    forward: Function,
+    unpack: Function,
+    cases: Iterable[Case] = (),
+) -> None:
+    """Give a function of any number of arrays its derivative: `rule(i, g, out, *arrays, **params)` for the i-th."""
+    read = frozenset({"out": 0, "arrays": 1}[name] for name in reads)
+    code = rule.__code__
+    accepts = frozenset(code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount])
+    OPS[fn] = Op(fn, forward, "rules", Each(rule), read, accepts, unpack, cases=tuple(cases))
+
+
+def composite(
+    fn: Function, *, domain: Interval | tuple[Interval, ...] = (-2.0, 2.0), cases: Iterable[Case] = ()
+) -> Callable[[F], F]:
+    """Express `fn` through other NumPy functions: it then needs no rule.
+
+    >>> @composite(np.ptp)
+    ... def ptp(a, axis=None):
+    ...     return np.max(a, axis=axis) - np.min(a, axis=axis)
+    """
+
+    def decorate(body: F) -> F:
+        code = body.__code__
+        accepts = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+        OPS[fn] = Op(fn, body, "composite", accepts=accepts, domain=domain, cases=tuple(cases))
+        return body
+
+    return decorate
+
+
+def primitive(*vjps: Function | None, **options: Any) -> Callable[[F], F]:
+    """Make a function of arrays into an op with its own rules; options as in `register`.
+
+    The function runs as it is on arrays, and is recorded, as one step, on tensors.
+
+    >>> @primitive(lambda g, _y, x: g * 2 * x)
+    ... def square_of(x):
+    ...     return x * x
+    """
+
+    def decorate(function: F) -> F:
+        call = dispatched(function)
+        register(call, *vjps, **options)
+        return call
+
+    return decorate
+
+
+def register_plain(*functions: Function) -> None:
+    """Let functions whose result is a mask, an index or a fact about shapes run on the arrays, and give arrays."""
+    for fn in functions:
+        OPS[fn] = Op(fn, fn, "plain")

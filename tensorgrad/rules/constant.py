@@ -1,0 +1,27 @@
+"""Functions without a derivative: piecewise constant ones, and those whose result is a mask, an index or a fact."""
+
+import numpy as np
+
+from tensorgrad.op import Function, register, register_plain
+
+fn: Function
+
+# Piecewise constant, or independent of the values: a tensor without gradient
+for fn in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.heaviside, np.floor_divide):
+    register(fn)
+for fn in (np.zeros_like, np.ones_like, np.full_like, np.empty_like):
+    register(fn)
+
+# Comparisons and tests: masks
+register_plain(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+register_plain(np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.signbit)
+register_plain(np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.array_equal, np.array_equiv)
+register_plain(np.isreal, np.iscomplex, np.iscomplexobj, np.isrealobj, np.any, np.all)
+
+# Indices and counts
+register_plain(np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero)
+register_plain(np.searchsorted, np.digitize)
+
+# Facts about shape, type and memory; texts
+register_plain(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.shares_memory)
+register_plain(np.may_share_memory, np.array_repr, np.array_str, np.array2string)

@@ -1,0 +1,134 @@
+"""Rules of products: matmul and einsum. `dot`, `outer` and `tensordot` are written with them (composite.py)."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.op import register, register_each
+
+
+def transposed(x: Any) -> Any:
+    """Return `x` with its last two axes swapped."""
+    return np.swapaxes(x, -1, -2)
+
+
+def matmul_left(g: Any, _z: Any, _x: Any, y: Any) -> Any:
+    """Return the gradient of x in x @ y, where either may be a vector."""
+    if np.ndim(y) == 1:
+        return np.expand_dims(g, -1) * y  # (..., m) and (k,): an outer product
+    if np.ndim(_x) == 1:
+        return np.squeeze(np.expand_dims(g, -2) @ transposed(y), -2)  # x was a row
+    return g @ transposed(y)
+
+
+def matmul_right(g: Any, _z: Any, x: Any, _y: Any) -> Any:
+    """Return the gradient of y in x @ y, where either may be a vector."""
+    if np.ndim(x) == 1:
+        return np.expand_dims(x, -1) * np.expand_dims(g, -2) if np.ndim(_y) > 1 else g * x
+    if np.ndim(_y) == 1:
+        return np.squeeze(transposed(x) @ np.expand_dims(g, -1), -1)  # y was a column
+    return transposed(x) @ g
+
+
+register(
+    np.matmul,
+    matmul_left,
+    matmul_right,
+    signature="(m?,k),(k,n?)->(m?,n?)",
+    cases=[
+        (((2, 3), (3, 4)), {}),
+        (((3,), (3, 4)), {}),
+        (((2, 3), (3,)), {}),
+        (((3,), (3,)), {}),
+        (((5, 2, 3), (3, 4)), {}),
+        (((2, 3), (5, 3, 4)), {}),
+        (((3,), (5, 3, 4)), {}),
+        (((5, 2, 3), (3,)), {}),
+        (((2, 1, 2, 3), (4, 3, 2)), {}),
+    ],
+)
+
+
+# einsum: the gradient of an operand is the einsum of the others and g.
+def unpack_einsum(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Write either form of the call as explicit subscripts, one letter an axis, and the operands."""
+    params = {name: value for name, value in params.items() if name != "optimize"}  # says how, not what
+    if not args:
+        raise TypeError("einsum takes subscripts and arrays, got nothing")
+    if isinstance(args[0], str):
+        text, arrays = args[0].replace(" ", ""), args[1:]
+    else:
+        arrays, lists = args[: len(args) // 2 * 2 : 2], args[1::2]
+        text = ",".join(map(letters, lists)) + ("->" + letters(args[-1]) if len(args) % 2 else "")
+    inputs, arrow, output = text.partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(arrays):
+        raise ValueError(f"einsum: {text!r} names {len(terms)} arrays, got {len(arrays)}")
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in text]
+    free = [np.ndim(a) - len(term.replace("...", "")) for term, a in zip(terms, arrays, strict=True)]
+    dots = spare[: max((n for n, term in zip(free, terms, strict=True) if "..." in term), default=0)]
+    if any(n < 0 or (n > 0 and "..." not in term) for n, term in zip(free, terms, strict=True)):
+        raise ValueError(f"einsum: {text!r} does not fit arrays of {', '.join(str(np.ndim(a)) for a in arrays)} axes")
+    terms = [term.replace("...", "".join(dots[len(dots) - n :])) for n, term in zip(free, terms, strict=True)]
+    counts = Counter("".join(terms))
+    once = "".join(sorted(c for c in counts if counts[c] == 1 and c not in dots))
+    output = output.replace("...", "".join(dots)) if arrow else "".join(dots) + once
+    return arrays, {"subscripts": ",".join(terms) + "->" + output, **params}
+
+
+def letters(axes: Any) -> str:
+    """Write the interleaved form's list of axes as letters."""
+    return "".join("..." if axis is Ellipsis else "abcdefghijklmnopqrstuvwxyz"[axis] for axis in axes)
+
+
+def einsum_operand(i: int, g: Any, _out: Any, *arrays: Any, subscripts: str) -> Any:
+    """Return the gradient of the i-th operand."""
+    inputs, _, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    shape = np.shape(arrays[i])
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
+    wanted, diagonals = "", []
+    for axis, letter in enumerate(terms[i]):  # a repeated letter reads a diagonal: the gradient lies on it
+        if letter in wanted:
+            twin = spare.pop()
+            diagonals.append((letter + twin, identity(shape[axis], g)))
+            letter = twin
+        wanted += letter
+    others = [(term, a) for j, (term, a) in enumerate(zip(terms, arrays, strict=True)) if j != i]
+    factors = [(output, g), *others, *diagonals]
+    known = set("".join(term for term, _ in factors))
+    here = "".join(letter for letter in wanted if letter in known)
+    term = np.einsum(",".join(term for term, _ in factors) + "->" + here, *(a for _, a in factors))
+    if here != wanted:  # axes that were summed away, in no other operand: every element gets the same
+        missing = tuple(axis for axis, letter in enumerate(wanted) if letter not in known)
+        term = np.expand_dims(term, missing)
+        return np.broadcast_to(term, np.broadcast_shapes(np.shape(term), shape))
+    return term
+
+
+def identity(n: int, like: Any) -> Any:
+    """Return the identity matrix, in the dtype and array type of `like`."""
+    return np.zeros_like(like, shape=(n, n)) + np.eye(n, dtype=bool)  # a mask: lifts no dtype
+
+
+register_each(
+    np.einsum,
+    einsum_operand,
+    reads=["arrays"],
+    forward=lambda *arrays, subscripts: np.einsum(subscripts, *arrays),
+    unpack=unpack_einsum,
+    cases=[
+        (((2, 3), (3, 4)), {"subscripts": "ij,jk"}),
+        (((2, 3), (3, 2)), {"subscripts": "ij,ji->"}),
+        (((3, 3),), {"subscripts": "ii"}),
+        (((3, 3),), {"subscripts": "ii->i"}),
+        (((2, 3, 2),), {"subscripts": "iji->j"}),
+        (((2, 3),), {"subscripts": "ij->j"}),
+        (((2, 3),), {"subscripts": "ij->ji"}),
+        (((5, 2, 3), (5, 3, 4)), {"subscripts": "...ij,...jk->...ik"}),
+        (((5, 2, 3), (3,)), {"subscripts": "...j,j"}),
+        (((2,), (3,), (2, 3)), {"subscripts": "i,j,ij->"}),
+        (((1, 3), (2, 3)), {"subscripts": "ij,ij->i"}),
+    ],
+)

@@ -1,0 +1,90 @@
+"""Rules of functions that rearrange: reshape, transpose, move and insert axes, broadcast, join."""
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backends import getitem
+from tensorgrad.op import register, register_each
+
+
+def reshape(a: Any, shape: Any, order: str = "C") -> Any:
+    """`np.reshape`, under parameter names that do not change with NumPy's version."""
+    if order not in ("C", "F"):
+        raise TypeError(f"reshape: order {order!r} depends on how the array lies in memory; use 'C' or 'F'")
+    return np.reshape(a, shape, order=order)  # type: ignore[call-overload]  # order is one of the literals
+
+
+register(
+    np.reshape,
+    lambda g, _y, _x, shape, order="C": np.reshape(g, np.shape(_x), order=order),
+    forward=reshape,
+    cases=[(((2, 3),), {"shape": (3, 2)}), (((4,),), {"shape": (2, -1), "order": "F"}), (((),), {"shape": (1, 1)})],
+)
+register(
+    np.transpose,
+    lambda g, _y, _x, axes=None: np.transpose(g, None if axes is None else inverse(axes)),
+    cases=[(((2, 3, 4),), {}), (((2, 3, 4),), {"axes": (1, 2, 0)}), (((2, 3, 4),), {"axes": (-1, 0, 1)})],
+)
+register(
+    np.swapaxes,
+    lambda g, _y, _x, axis1, axis2: np.swapaxes(g, axis1, axis2),
+    cases=[(((2, 3, 4),), {"axis1": 0, "axis2": -1})],
+)
+register(
+    np.moveaxis,
+    lambda g, _y, _x, source, destination: np.moveaxis(g, destination, source),
+    cases=[
+        (((2, 3, 4),), {"source": 0, "destination": -1}),
+        (((2, 3, 4),), {"source": (0, 1), "destination": (2, 0)}),
+    ],
+)
+register(
+    np.broadcast_to,
+    lambda g, _y, _x, shape: g,  # the engine un-broadcasts
+    cases=[(((3, 1),), {"shape": (2, 3, 4)}), (((),), {"shape": (2, 2)})],
+)
+register(
+    np.expand_dims,
+    lambda g, _y, _x, axis: np.reshape(g, np.shape(_x)),
+    cases=[(((2, 3),), {"axis": 1}), (((2, 3),), {"axis": (0, -1)})],
+)
+register(
+    np.squeeze,
+    lambda g, _y, _x, axis=None: np.reshape(g, np.shape(_x)),
+    cases=[(((1, 3, 1),), {}), (((1, 3, 1),), {"axis": 0}), (((1, 1),), {})],
+)
+
+
+def inverse(axes: Any) -> tuple[int, ...]:
+    """Return the permutation that undoes `axes`."""
+    axes = [axis % len(axes) for axis in axes]
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+def unpack_concatenate(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Take the arrays out of their sequence; without an axis, flat."""
+    params = dict(params)
+    arrays, axis = (*args, params.pop("axis", 0))[:2] if args else (params.pop("arrays"), params.pop("axis", 0))
+    if axis is None:
+        arrays, axis = [np.reshape(a, (-1,)) for a in arrays], 0
+    return tuple(arrays), {"axis": axis, **params}
+
+
+def part(i: int, g: Any, _y: Any, *_arrays: Any, axis: int) -> Any:
+    """Return what of the gradient of the joined array belongs to the i-th."""
+    lengths = [np.shape(a)[axis] for a in _arrays]
+    start = sum(lengths[:i])
+    index = [slice(None)] * np.ndim(g)
+    index[axis] = slice(start, start + lengths[i])
+    return getitem(g, tuple(index))
+
+
+register_each(
+    np.concatenate,
+    part,
+    reads=(),
+    forward=lambda *arrays, axis: np.concatenate(arrays, axis=axis),
+    unpack=unpack_concatenate,
+    cases=[(((2, 3), (1, 3)), {}), (((2, 3), (2, 1), (2, 2)), {"axis": -1}), (((2, 3), (2,)), {"axis": None})],
+)
