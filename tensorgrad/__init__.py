@@ -1,10 +1,18 @@
 """Write models as NumPy expressions, get every gradient, see the graph, prove the gradients right."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tensorgrad import data, nn, optim
 from tensorgrad.autograd import gradients
 from tensorgrad.creation import empty, full, ones, tensor, zeros
 from tensorgrad.graph import Tensor
 from tensorgrad.node import enable_grad, no_grad
 from tensorgrad.op import composite, primitive, register
+
+if TYPE_CHECKING:
+    from tensorgrad import testing, train, viz
+    from tensorgrad.viz import draw
 
 __version__ = "0.1.0"
 
@@ -23,4 +31,22 @@ __all__ = [
     "composite",
     "primitive",
     "register",
+    # Networks, optimizers, data, training
+    "data",
+    "nn",
+    "optim",
+    "train",
+    # Pictures and checks
+    "draw",
+    "testing",
+    "viz",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use what a program that only computes gradients does not need."""
+    if name in ("testing", "train", "viz"):
+        return importlib.import_module(f"tensorgrad.{name}")
+    if name == "draw":
+        return importlib.import_module("tensorgrad.viz").draw
+    raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")

@@ -1,0 +1,167 @@
+"""Activations and their relatives, of arrays or tensors: each one step in the graph, stable for any input."""
+
+import difflib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.op import Case, primitive
+from tensorgrad.rules.reduce import expand
+
+Activation = Callable[[Any], Any]
+
+ROWS: list[Case] = [(((2, 3),), {}), (((2, 3),), {"axis": 0}), (((4,),), {})]
+
+
+def linear(x: Any) -> Any:
+    """Return x."""
+    return x
+
+
+@primitive(lambda g, y, _x: g * np.greater(y, 0))
+def relu(x: Any) -> Any:
+    """Return max(x, 0). At 0 the slope is 0.
+
+    >>> relu(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    return np.maximum(x, 0)
+
+
+@primitive(lambda g, _y, x, slope=0.01: np.where(np.greater(x, 0), g, slope * g))
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """Return x where it is positive, else slope * x. At 0 the slope is that of the left side."""
+    return np.where(np.greater(x, 0), x, slope * x)
+
+
+@primitive(lambda g, y, _x: g * y * (1 - y))
+def sigmoid(x: Any) -> Any:
+    """Return 1 / (1 + exp(-x)), without overflow.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    e = np.exp(-np.abs(x))
+    return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
+
+
+tanh = np.tanh
+
+
+@primitive(lambda g, _y, x: g * sigmoid(x))
+def softplus(x: Any) -> Any:
+    """Return log(1 + exp(x)), without overflow: a smooth relu, whose slope is the sigmoid."""
+    return np.logaddexp(x, 0)
+
+
+@primitive(lambda g, y, x, alpha=1.0: np.where(np.greater(x, 0), g, g * (y + alpha)))
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """Return x where it is positive, else alpha * (exp(x) - 1) (Clevert, Unterthiner, Hochreiter 2015)."""
+    return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def silu(x: Any) -> Any:
+    """Return x * sigmoid(x), also known as swish (Ramachandran, Zoph, Le 2017)."""
+    return x * sigmoid(x)
+
+
+def gelu(x: Any) -> Any:
+    """Return x times the normal distribution function of x, by the tanh formula of Hendrycks and Gimpel (2016)."""
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
+@primitive(lambda g, y, _x, axis=-1: y * (g - np.sum(g * y, axis=axis, keepdims=True)), cases=ROWS)
+def softmax(x: Any, axis: int = -1) -> Any:
+    """Return exp(x) / sum(exp(x)) along `axis`, without overflow.
+
+    >>> softmax(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
+    """
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+@primitive(lambda g, y, _x, axis=-1: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True), cases=ROWS)
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """Return log(softmax(x)) along `axis`, also where the softmax underflows."""
+    x = x - np.max(x, axis=axis, keepdims=True)
+    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+@primitive(
+    lambda g, y, x, axis=None, keepdims=False: (
+        expand(g, x, axis, keepdims) * np.exp(x - finite(expand(y, x, axis, keepdims)))
+    ),
+    cases=[*ROWS, (((2, 3, 2),), {"axis": (0, -1), "keepdims": True})],
+)
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return log(sum(exp(x))) over `axis`: None for all, a number or a tuple; without overflow.
+
+    >>> float(logsumexp(np.array([1000.0, 1000.0])))
+    1000.6931471805599
+    """
+    top = finite(np.max(x, axis=axis, keepdims=True))
+    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, tuple(range(np.ndim(x))) if axis is None else axis)
+
+
+def finite(x: Any) -> Any:
+    """Return x with 0 for infinities: inf - inf would be NaN."""
+    return np.where(np.isinf(x), 0, x)
+
+
+@primitive(lambda g, _y, z, t: g * (sigmoid(z) - t), lambda g, _y, z, _t: -g * z)
+def sigmoid_cross_entropy(z: Any, t: Any) -> Any:
+    """Return -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)), elementwise, in nats, exact for any z."""
+    return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+
+
+@primitive(
+    lambda g, _y, p, t: g * (over(1 - t, 1 - p) - over(t, p)),
+    lambda g, _y, p, _t: g * (np.log(1 - p) - np.log(p)),
+    domain=(0.1, 0.9),
+)
+def probability_cross_entropy(p: Any, t: Any) -> Any:
+    """Return -t log(p) - (1 - t) log(1 - p), elementwise, in nats, where 0 log(0) is 0."""
+    with np.errstate(divide="ignore"):  # log(0) is -inf: infinite where the target is missed for sure
+        lost = np.where(np.equal(t, 0), 0, np.log(np.where(np.equal(t, 0), 1, p)) * t)
+        rest = np.where(np.equal(t, 1), 0, np.log(np.where(np.equal(t, 1), 1, 1 - p)) * (1 - t))
+    return -lost - rest
+
+
+def over(a: Any, b: Any) -> Any:
+    """Return a / b, and 0 for 0 / 0."""
+    return a / np.where(np.equal(a, 0), 1, b)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": linear,
+    "relu": relu,
+    "leaky_relu": leaky_relu,
+    "elu": elu,
+    "gelu": gelu,
+    "sigmoid": sigmoid,
+    "silu": silu,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "softplus": softplus,
+    "tanh": tanh,
+}
+
+
+def named(kind: str, name: Any, table: dict[str, Any]) -> Any:
+    """Return what `name` means in `table`, or `name` itself if it is a function.
+
+    Raises ValueError, with the names there are, if there is no such name.
+    """
+    if callable(name):
+        return name
+    if not isinstance(name, str):
+        raise TypeError(f"{kind} is a name or a function, got {name!r}")
+    if name not in table:
+        close = difflib.get_close_matches(name, table, n=1)
+        hint = f"Did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"unknown {kind} {name!r}. {hint}There are {', '.join(sorted(table))}, or any function")
+    return table[name]

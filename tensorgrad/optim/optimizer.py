@@ -1,0 +1,177 @@
+"""The thin stateful driver of the update rules: it holds the parameters, their states and the learning rate."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tensorgrad.optim.updates import Moments, Squares, Velocity, adam, momentum, rmsprop, sgd
+
+Parameter = Any  # a leaf tensor: .data, .grad, .requires_grad, .name
+
+
+class Optimizer:
+    """Changes parameters by their gradients, each by the same update rule with a state of its own."""
+
+    update: ClassVar[Callable[..., tuple[Any, Any]]]
+    state_type: ClassVar[type[Any]]
+
+    def __init__(self, params: Iterable[Parameter], lr: float, **options: Any) -> None:
+        if callable(getattr(params, "parameters", None)):
+            raise TypeError(f"pass the parameters of {type(params).__name__}, not itself: model.parameters()")
+        unique = {id(p): p for p in params}  # a shared parameter is updated once
+        self.params: list[Parameter] = list(unique.values())
+        if not self.params:
+            raise ValueError("an optimizer needs at least one parameter, got none")
+        for i, p in enumerate(self.params):
+            if getattr(p, "leaf", None) is None:
+                raise TypeError(f"parameter {i} is not a tensor that requires a gradient, but {p!r:.60}")
+        self.lr = lr
+        self.options = options
+        self.states: list[Any] = [None] * len(self.params)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; it may be changed between steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        lr = float(lr)  # a NumPy scalar would lift float32 parameters
+        if not (lr >= 0 and math.isfinite(lr)):
+            raise ValueError(f"the learning rate must be a number from 0 upwards, got {lr}")
+        self._lr = lr
+
+    def step(self) -> None:
+        """Update every parameter that requires a gradient. Raises RuntimeError, naming it, if one has none."""
+        active = [(i, p) for i, p in enumerate(self.params) if p.requires_grad]
+        for i, p in active:
+            if p.grad is None:
+                raise RuntimeError(
+                    f"{p.name or f'parameter {i}'} requires a gradient and has none at step(): "
+                    "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
+                )
+        update = type(self).update
+        for i, p in active:
+            p.data, self.states[i] = update(p.data, p.grad, self.states[i], lr=self._lr, **self.options)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients: sets them to None."""
+        for p in self.params:
+            p.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the learning rate and the state of every parameter as a flat dict of arrays, which np.savez keeps."""
+        state = {"lr": np.asarray(self.lr)}
+        for i, kept in enumerate(self.states):
+            for name, value in {} if kept is None else kept._asdict().items():
+                state[f"{i}.{name}"] = np.array(value)
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned. Raises KeyError or ValueError if it is not of these parameters."""
+        fields = self.state_type._fields
+        known = {"lr", *(f"{i}.{name}" for i in range(len(self.params)) for name in fields)}
+        if extra := sorted(set(state.keys()) - known):
+            raise KeyError(
+                f"the state has {', '.join(extra)}, which {type(self).__name__} of {len(self.params)} has not"
+            )
+        states: list[Any] = []
+        for i, p in enumerate(self.params):
+            found: list[Any] = [np.array(state[f"{i}.{name}"]) for name in fields if f"{i}.{name}" in state]
+            if found and len(found) != len(fields):
+                raise KeyError(f"the state of parameter {i} is incomplete: it needs {', '.join(fields)}")
+            for name, value in zip(fields, found, strict=False):
+                if name != "t" and value.shape != p.shape:
+                    raise ValueError(f"{i}.{name} has shape {value.shape}, {p.name or f'parameter {i}'} has {p.shape}")
+            found = [int(value) if name == "t" else value for name, value in zip(fields, found, strict=False)]
+            states.append(self.state_type(*found) if found else None)
+        self.lr, self.states = float(state["lr"]), states
+
+    def __repr__(self) -> str:
+        options = "".join(f", {name}={value}" for name, value in self.options.items())
+        return f"{type(self).__name__}({len(self.params)} parameters, lr={self.lr}{options})"
+
+
+class SGD(Optimizer):
+    """Gradient descent, with classical momentum v = momentum * v + g, or Nesterov's; see `sgd`."""
+
+    update, state_type = sgd, Velocity
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        require_fraction("momentum", momentum)
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        if weight_decay < 0:
+            raise ValueError(f"weight_decay must not be negative, got {weight_decay}")
+        super().__init__(params, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+
+
+class Momentum(Optimizer):
+    """Gradient descent along the moving average v = beta * v + (1 - beta) * g; see `momentum`.
+
+    It averages: for the sum of torch.optim.SGD(momentum=0.9), which steps ten times as far at the same lr, use
+    SGD(momentum=0.9).
+    """
+
+    update, state_type = momentum, Velocity
+
+    def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9) -> None:
+        super().__init__(params, lr, beta=require_fraction("beta", beta))
+
+
+class RMSProp(Optimizer):
+    """Gradient descent with each step divided by the root of the mean square of past gradients; see `rmsprop`."""
+
+    update, state_type = rmsprop, Squares
+
+    def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9, eps: float = 1e-8) -> None:
+        super().__init__(params, lr, beta=require_fraction("beta", beta), eps=eps)
+
+
+class Adam(Optimizer):
+    """Momentum and RMSProp in one, both corrected for their start; see `adam`."""
+
+    update, state_type = adam, Moments
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        b1, b2 = betas
+        super().__init__(params, lr, betas=(require_fraction("beta1", b1), require_fraction("beta2", b2)), eps=eps)
+
+
+def require_fraction(name: str, value: float) -> float:
+    """Return a decay factor as a Python float; raise ValueError unless 0 <= value < 1."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {value}")
+    return float(value)
+
+
+def clip_grad_norm(params: Iterable[Parameter], max_norm: float) -> float:
+    """Scale all gradients together so that their joint 2-norm is at most `max_norm`; return the norm before.
+
+    Parameters without a gradient do not count. A norm that is not finite is returned, and nothing is scaled.
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be positive, got {max_norm}")
+    params = [p for p in params if p.grad is not None]
+    norm = math.sqrt(sum(float(np.sum(np.square(np.abs(p.grad)), dtype=np.float64)) for p in params))
+    if max_norm < norm < math.inf:
+        for p in params:
+            p.grad = p.grad * (max_norm / norm)
+    return norm
