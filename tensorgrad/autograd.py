@@ -4,7 +4,7 @@ For complex numbers the pass multiplies by transposed Jacobians without conjugat
 for real ones. The gradient that users see, dL/dx + i dL/dy for a real L, is the conjugate: taken at both ends.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,10 @@ def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph
             raise ValueError(f"xs[{place}] requires no gradient: make it with tg.tensor(..., requires_grad=True)")
     wanted = {x.node for x in xs if x.node is not None}
     with enable_grad() if create_graph else no_grad():
-        found = {} if y.node is None else backpropagate(y.node, start(y, seed, create_graph), wanted, create_graph)
+        found = {}
+        if y.node is not None:
+            nodes = history(y.node)
+            found = backpropagate(nodes, start(y, seed, create_graph), wanted, between(nodes, wanted), create_graph)
         results = []
         for x in xs:
             g = np.zeros_like(x._data) if x.node not in found else found[x.node]
@@ -76,11 +79,11 @@ def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) 
     nodes = history(self.node)
     leaves: set[Node] = {node for node in nodes if isinstance(node, Leaf)}
     with no_grad():
-        found = backpropagate(self.node, start(self, gradient, False), leaves, False, nodes)
+        found = backpropagate(nodes, start(self, gradient, False), leaves, set(nodes), False)
     arrays = separate([settle(g) for g in found.values()], gradient)
     for leaf, g in zip(found, arrays, strict=True):
         assert isinstance(leaf, Leaf)
-        leaf.grad = g if leaf.grad is None else leaf.grad + g
+        leaf.grad = g if leaf.grad is None else settle(leaf.grad + g)
     if not retain_graph:
         for node in nodes:
             if node.op is not None:
@@ -103,24 +106,31 @@ def start(y: Tensor, seed: Any, create_graph: bool) -> Any:
     return conjugate(match(seed, y.shape, y.dtype))
 
 
-def backpropagate(
-    root: Node, g: Any, wanted: set[Node], create_graph: bool, nodes: Iterable[Node] | None = None
-) -> dict[Node, Any]:
-    """Return the gradient of `root`, times `g`, for each node of `wanted` that it came from."""
-    nodes = history(root) if nodes is None else list(nodes)
-    refuse_stale(nodes)
-    needed = set(wanted)  # and all that lies between: nothing else is computed
+def between(nodes: list[Node], wanted: set[Node]) -> set[Node]:
+    """Return `wanted` and those of `nodes` that came from one of them: a pass need not compute anything else."""
+    needed = set(wanted)
     for node in reversed(nodes):
         if not needed.isdisjoint(node.inputs):
             needed.add(node)
-    total: dict[Node, Any] = {root: g}
+    return needed
+
+
+def backpropagate(
+    nodes: list[Node], g: Any, wanted: set[Node], needed: set[Node], create_graph: bool
+) -> dict[Node, Any]:
+    """Return, for each node of `wanted`, the gradient of the first of `nodes`, newest first, times `g`.
+
+    It goes through the nodes in `needed` only.
+    """
+    refuse_stale(nodes)
+    total: dict[Node, Any] = {nodes[0]: g}
     found: dict[Node, Any] = {}
     for node in nodes:
         if node not in total:
             continue  # reached only through arguments that are constant for their op
         g = total.pop(node)
         if node in wanted:
-            found[node] = conjugate(g)
+            found[node] = conjugate(g) if node.dtype.kind == "c" else g
         op = node.op
         if op is None or needed.isdisjoint(node.inputs):
             continue
@@ -129,8 +139,10 @@ def backpropagate(
                 f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
                 "Pass retain_graph=True to the first, or compute the result again"
             )
-        out = see(node.out, node, create_graph)
-        args = [see(a, n, create_graph) for a, n in zip(node.args, node.inputs, strict=True)]
+        out, args = node if node.out is None else node.out, node.args
+        if create_graph:  # tensors, which record, in place of the arrays
+            out = see(out, node)
+            args = tuple(map(see, args, node.inputs))
         for i, source in enumerate(node.inputs):
             if source not in needed or source is None or (vjp := op.vjps[i]) is None:
                 continue
@@ -145,17 +157,19 @@ def backpropagate(
     return found
 
 
-def see(value: Any, node: Node | None, create_graph: bool) -> Any:
-    """Return what a rule sees: the array for a first derivative; a tensor, which records, for a further one."""
-    if not create_graph or node is None or isinstance(value, Node):
-        return node if value is None else value
-    return node if value is None else Tensor(value, node)
+def see(value: Any, node: Node | None) -> Any:
+    """Return what a rule sees of an array for a further derivative: the tensor; only its node, if it was not kept."""
+    return value if node is None or isinstance(value, Node) else Tensor(value, node)
 
 
 def match(g: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Return `g` summed over the axes along which `shape` was broadcast, and in `dtype`."""
+    if type(g) is np.ndarray and g.shape == shape and g.dtype == dtype:
+        return g
     if np.shape(g) != shape:
-        g = np.reshape(np.sum(g, axis=stretched(np.shape(g), shape)), shape)
+        axes = stretched(np.shape(g), shape)
+        g = np.sum(g, axis=axes[0] if len(axes) == 1 else axes)
+        g = g if np.shape(g) == shape else np.reshape(g, shape)
     have = g.dtype if isinstance(g, Tensor) else dtype_of(g)
     if have != dtype:
         g = astype(np.real(g) if have.kind == "c" and dtype.kind != "c" else g, dtype)
@@ -164,8 +178,7 @@ def match(g: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
 
 def conjugate(g: Any) -> Any:
     """Return `g`, conjugated if it is complex."""
-    dtype = g.dtype if isinstance(g, Tensor) else dtype_of(g)
-    return np.conjugate(g) if dtype.kind == "c" else g
+    return np.conjugate(g) if np.iscomplexobj(g) else g
 
 
 def settle(g: Any) -> Array:

@@ -4,6 +4,7 @@ A foreign array needs `__array_ufunc__` and `__array_function__`, and Python's o
 (`numpy.lib.mixins.NDArrayOperatorsMixin` gives them). No attribute of it is used: `np.shape` asks for its shape.
 """
 
+import math
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, TypeVar, cast
@@ -12,6 +13,15 @@ import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+NUMPY = (np.ndarray, np.generic)
+PLAIN = frozenset({np.ndarray, np.float64, np.float32, np.bool_, float, int, bool})  # told apart by a look at the type
+
+
+class Recorder:
+    """The base of arrays that remember what is done to them (graph.Tensor): functions of ours are theirs to record."""
+
+    __slots__ = ()
+
 
 def foreign(x: object) -> bool:
     """Whether `x` is an array of a type other than NumPy's, which takes NumPy's functions over (NEP 18)."""
@@ -19,35 +29,45 @@ def foreign(x: object) -> bool:
 
 
 def dispatched(function: F) -> F:
-    """Make a function of ours a NumPy function: any type with `__array_function__` may take it over (NEP 18)."""
+    """Make a function of ours a NumPy function: tensors record it, and a minimal array type takes it over (NEP 18).
+
+    A type that can be indexed is a whole array: the function runs on it, in whatever NumPy calls it consists of.
+    Dask, if asked, would compute the array to run a function that is not NumPy's own.
+    """
 
     def call(*args: Any, **params: Any) -> Any:
-        takers = [a for a in args if type(a) is not np.ndarray and foreign(a)]
-        types = tuple({type(a) for a in takers})
-        for a in takers:
-            if (out := a.__array_function__(call, types, args, params)) is not NotImplemented:
-                return out
+        for a in args:
+            if type(a) not in PLAIN and takes_over(a):
+                types = tuple({type(b) for b in args if hasattr(type(b), "__array_function__")})
+                if (out := a.__array_function__(call, types, args, params)) is not NotImplemented:
+                    return out
         return function(*args, **params)
 
     return cast(F, update_wrapper(call, function))
 
 
+def takes_over(x: object) -> bool:
+    """Whether `x` is to be asked to run a function of ours."""
+    return isinstance(x, Recorder) or (foreign(x) and not hasattr(type(x), "__getitem__"))
+
+
 def owned(data: Any, dtype: Any = None) -> Any:
     """Return a copy of `data`, of its own array type, that nobody else holds."""
     if foreign(data):
-        return np.copy(data) if dtype is None else astype(data, dtype)
+        data = data.copy() if hasattr(data, "copy") else np.copy(data)
+        return data if dtype is None else astype(data, dtype)
     return np.array(data, dtype=dtype)
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:
     """Return the dtype of any array, or of a Python number."""
-    return x.dtype if isinstance(x, np.ndarray | np.generic) else np.result_type(x)
+    return x.dtype if isinstance(x, NUMPY) else np.result_type(x)
 
 
 @dispatched
 def astype(x: Any, dtype: Any) -> Any:
     """Return `x` converted to `dtype`: np.astype, which NumPy 2.0 does not have yet."""
-    return np.asarray(x).astype(dtype)
+    return x.astype(dtype) if foreign(x) else np.asarray(x).astype(dtype)
 
 
 @dispatched
@@ -59,12 +79,26 @@ def getitem(x: Any, index: Any) -> Any:
 @dispatched
 def scatter_add(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Return zeros of `shape`, with `g` added at `index`, as often as it names a place: the transpose of reading."""
+    if foreign(g):
+        return gather_sums(g, index, shape)
     out = np.zeros(shape, dtype=g.dtype)
     if names_places_once(index):
         out[index] = g
     else:
         np.add.at(out, index, g)
     return out
+
+
+def gather_sums(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """Do what `scatter_add` does by reading only, for arrays that cannot be written to: each place adds up its own."""
+    n, size = math.prod(np.shape(g)), math.prod(shape)
+    places = np.arange(size).reshape(shape)[index].ravel()  # where each element of g goes
+    order = np.argsort(places, kind="stable")
+    turn = np.arange(n) - np.searchsorted(places[order], places[order])  # as the how manieth of those that go there
+    sources = np.full((turn.max(initial=0) + 1, size), n)  # n: a zero, put behind g
+    sources[turn, places[order]] = order
+    padded = np.concatenate((np.reshape(g, (-1,)), np.zeros_like(g, shape=(1,))))
+    return np.reshape(np.sum(np.reshape(getitem(padded, sources.ravel()), sources.shape), axis=0), shape)
 
 
 def names_places_once(index: Any) -> bool:

@@ -1,15 +1,16 @@
 """Records what NumPy is asked to do: a Tensor is an array and the Node it came from."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tensorgrad import rules  # noqa: F401  # fills OPS
-from tensorgrad.backends import astype, dtype_of, foreign, getitem, owned
+from tensorgrad.backends import NUMPY, PLAIN, Recorder, astype, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
 from tensorgrad.node import Array, Leaf, Node, recording, tick
-from tensorgrad.op import OPS
+from tensorgrad.op import OPS, Op
 
 
 def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
@@ -30,14 +31,35 @@ def unary(fn: np.ufunc) -> Callable[["Tensor"], "Tensor"]:
 
 def binary(fn: np.ufunc) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[["Tensor", Any], "Tensor"]]:
     """Make a ufunc an infix operator, from the left and from the right."""
+    op = OPS[fn]
+    if op.kind == "rules":  # what the rules read of two operands is known beforehand: `record`, unrolled
+        both, left, right = (op.kept(live) for live in ((True, True), (True, False), (False, True)))
 
     def forward(self: "Tensor", other: Any) -> Any:
+        if type(other) is Tensor:
+            y, n = other._data, other.node
+        elif type(other) in PLAIN:
+            y, n = other, None
+        else:
+            return record(fn, (self, other), {}) if compatible(self, other) else NotImplemented
+        x, m = self._data, self.node
+        try:
+            out = fn(x, y)
+        except Exception:
+            return record(fn, (self, other), {})  # fails again, and says why
+        if (m is None and n is None) or not recording.get():
+            return wrap(out)
+        keep_out, (keep_x, keep_y) = both if m is not None and n is not None else left if n is None else right
+        args = x if keep_x else m or stand_in(x), y if keep_y else n or stand_in(y)
+        return connect(op, args, (m, n), {}, out, keep_out)
+
+    def slow(self: "Tensor", other: Any) -> Any:
         return record(fn, (self, other), {}) if compatible(self, other) else NotImplemented
 
     def reverse(self: "Tensor", other: Any) -> Any:
         return record(fn, (other, self), {}) if compatible(self, other) else NotImplemented
 
-    return forward, reverse
+    return forward if op.kind == "rules" else slow, reverse
 
 
 def augmented(fn: np.ufunc) -> Callable[["Tensor", Any], "Tensor"]:
@@ -62,7 +84,7 @@ def augmented(fn: np.ufunc) -> Callable[["Tensor", Any], "Tensor"]:
     return assign
 
 
-class Tensor:
+class Tensor(Recorder):
     """An array and the node it came from. NumPy's functions, methods and operators take it, and are recorded."""
 
     __slots__ = ("__weakref__", "_data", "_frozen", "_name", "node")
@@ -157,21 +179,23 @@ class Tensor:
     shape = property(lambda self: np.shape(self._data), doc="The lengths of the axes.")
     dtype = property(lambda self: dtype_of(self._data), doc="The type of the elements.")
     ndim = property(lambda self: np.ndim(self._data), doc="The number of axes.")
-    size = property(lambda self: np.size(self._data), doc="The number of elements.")
+    size = property(lambda self: math.prod(np.shape(self._data)), doc="The number of elements.")
 
     # How NumPy reaches it (NEP 13, NEP 18)
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **params: Any) -> Any:
-        if not all(compatible(self, a, *args) for a in args):
-            return NotImplemented
+        for a in args:
+            if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
+                return NotImplemented
         if method != "__call__" or params.get("out") is not None:
             what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else " with out=")
             raise TypeError(f"{what} has no derivative yet: call the function itself, or compute on .data")
         return record(ufunc, args, params)
 
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
-        if not all(issubclass(t, Tensor | np.ndarray) or t in held for t in types) and held:
-            return NotImplemented
+        if len(types) > 1:
+            held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
+            if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):
+                return NotImplemented
         return record(fn, args, params)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -331,13 +355,16 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
         return fn(*raw(args), **raw(params))
     if op.kind == "step":
         return Tensor(fn(*raw(args), **raw(params)))
-    try:
-        arrays, params = op.bind(args, params)
-        if op.kind == "composite":
-            return op.forward(*arrays, **params)
-    except Exception as error:
-        note_line(error)
-        raise
+    arrays = args
+    if params or op.unpack is not None or len(args) != len(op.reads) or op.kind == "composite":
+        try:
+            arrays, params = op.bind(args, params)
+            if op.kind == "composite":
+                return op.forward(*arrays, **params)
+        except Exception as error:
+            note_line(error)
+            raise
+        params = raw(params) if params else params
     values: list[Array] = []
     inputs: list[Node | None] = []
     for a in arrays:
@@ -347,27 +374,44 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
         else:
             values.append(np.asarray(a) if isinstance(a, list | tuple) else a)
             inputs.append(None)
-    params = raw(params) if params else params
     try:
         out = op.forward(*values, **params)
     except Exception as error:
         explained = op.explain(error, map(np.shape, values))
         note_line(explained)
         raise explained from (None if explained is error else error)
-    dtype = dtype_of(out)
-    if not any(n is not None for n in inputs) or not recording.get() or dtype.kind not in "fc":
-        return Tensor(out)
-    keep_out, keep = op.kept(tuple([n is not None for n in inputs]))
-    node = object.__new__(Node)
-    node.op, node.inputs, node.params, node.out = op, tuple(inputs), params, out if keep_out else None
-    node.args = tuple([v if k else n or stand_in(v) for v, n, k in zip(values, inputs, keep, strict=True)])
-    node.shape, node.dtype, node.seq = np.shape(out), dtype, tick()
-    return Tensor(out, node)
+    live = tuple([n is not None for n in inputs])
+    if True not in live or not recording.get() or dtype_of(out).kind not in "fc":
+        return wrap(out)
+    keep_out, keep = op.kept(live)
+    kept = tuple([v if k else n or stand_in(v) for v, n, k in zip(values, inputs, keep, strict=True)])
+    return connect(op, kept, tuple(inputs), params, out, keep_out)
+
+
+def connect(
+    op: Op, args: tuple[Any, ...], inputs: tuple[Node | None, ...], params: dict[str, Any], out: Array, keep_out: bool
+) -> Tensor:
+    """Return `out` as a tensor whose node remembers the step."""
+    node: Node = new(Node)
+    node.op, node.args, node.inputs, node.params, node.seq = op, args, inputs, params, tick()
+    node.out = out if keep_out else None
+    node.shape, node.dtype = (out.shape, out.dtype) if isinstance(out, NUMPY) else (np.shape(out), dtype_of(out))
+    return wrap(out, node)
+
+
+def wrap(data: Array, node: Node | None = None) -> Tensor:
+    """Make a tensor, faster than its constructor does."""
+    t: Tensor = new(Tensor)
+    t._data, t.node = data, node
+    return t
+
+
+new = object.__new__
 
 
 def stand_in(value: Any) -> Any:
     """Return what to keep of a constant that no rule reads: its shape and dtype, not the array."""
-    return Node(value) if isinstance(value, np.ndarray) or foreign(value) else value
+    return value if isinstance(value, SCALARS) else Node(value)
 
 
 def raw(x: Any) -> Any:
@@ -386,9 +430,13 @@ def frozen(index: Any) -> Any:
     return np.array(index) if isinstance(index, list | np.ndarray) else index
 
 
+SCALARS = (int, float, complex, np.generic)
+COMPATIBLE = (Tensor, np.ndarray, *SCALARS, list, tuple)
+
+
 def compatible(tensor: Tensor, other: Any, *others: Any) -> bool:
     """Whether `other` may meet this tensor: not if it is an array type of its own that none of the tensors holds."""
-    if isinstance(other, Tensor | np.ndarray | np.generic | int | float | complex | list | tuple):
+    if type(other) in PLAIN or isinstance(other, COMPATIBLE):
         return True
     if not hasattr(type(other), "__array_ufunc__"):
         return other is not None and not isinstance(other, str)

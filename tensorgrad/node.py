@@ -1,6 +1,7 @@
 """What a graph is made of: nodes, numbered as they are made; and the switch for recording them."""
 
 import itertools
+import math
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from typing import Any, ClassVar, Self
@@ -35,7 +36,7 @@ class Node:
         self.shape, self.dtype, self.seq = np.shape(x), dtype_of(x), tick()
 
     ndim = property(lambda self: len(self.shape))  # with shape, what np.ndim and np.size ask for
-    size = property(lambda self: int(np.prod(self.shape)))
+    size = property(lambda self: math.prod(self.shape))
 
 
 class Leaf(Node):

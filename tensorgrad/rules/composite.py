@@ -1,5 +1,6 @@
 """Functions that need no rule, because they are written in functions that have one."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def var(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) ->
     mean = np.mean(squares, axis=axis, keepdims=keepdims)
     if not ddof:
         return mean
-    n = np.size(a) / max(np.size(mean), 1)
+    n = math.prod(np.shape(a)) / max(math.prod(np.shape(mean)), 1)
     return mean * (n / max(n - ddof, 0.0)) if n > ddof else mean * np.nan
 
 

@@ -25,7 +25,7 @@ def expand(y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Repeat `g` along the axes of `x` that a reduction has removed."""
-    return np.broadcast_to(expand(g, x, axis, keepdims), np.shape(x))
+    return np.broadcast_to(g if axis is None and not keepdims else expand(g, x, axis, keepdims), np.shape(x))
 
 
 def extremum(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:

@@ -12,12 +12,14 @@ def reshape(a: Any, shape: Any, order: str = "C") -> Any:
     """`np.reshape`, under parameter names that do not change with NumPy's version."""
     if order not in ("C", "F"):
         raise TypeError(f"reshape: order {order!r} depends on how the array lies in memory; use 'C' or 'F'")
+    if order == "C":
+        return np.reshape(a, shape)  # Dask's has no order
     return np.reshape(a, shape, order=order)  # type: ignore[call-overload]  # order is one of the literals
 
 
 register(
     np.reshape,
-    lambda g, _y, _x, shape, order="C": np.reshape(g, np.shape(_x), order=order),
+    lambda g, _y, _x, shape, order="C": reshape(g, np.shape(_x), order),
     forward=reshape,
     cases=[(((2, 3),), {"shape": (3, 2)}), (((4,),), {"shape": (2, -1), "order": "F"}), (((),), {"shape": (1, 1)})],
 )

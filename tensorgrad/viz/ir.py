@@ -1,0 +1,192 @@
+"""What a picture is made of: plain data, read once from the recorded nodes; all writers start from it."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from tensorgrad.autograd import history
+from tensorgrad.backends import dtype_of, foreign
+from tensorgrad.graph import Tensor
+from tensorgrad.node import Node
+from tensorgrad.op import Each, Op
+from tensorgrad.viz.words import call_note, params_note, short_dtype
+
+Kind = Literal["parameter", "input", "constant", "op", "loss"]
+Family = Literal["linalg", "elementwise", "activation", "reduction", "view", ""]
+
+COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2"}
+ROLES = {"subtract": ("", "−"), "divide": ("", "÷"), "power": ("base", "exponent"), "where": ("if", "then", "else")}
+MODULES: dict[str, Family] = {"linalg": "linalg", "reduce": "reduction", "shape": "view", "index": "view"}
+ACTIVATIONS = {"tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu", "elu", "softmax", "log_softmax"}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One box of the picture: a leaf, a constant array, or a recorded step."""
+
+    id: str  # by place in topological order: the same graph has the same ids
+    kind: Kind
+    title: str  # what was called; for the others their name
+    name: str  # as given by the user, or ""
+    shape: tuple[Any, ...]  # of numbers; an array type of its own may not know them all
+    dtype: str
+    bytes: int | None  # None if not all of the shape is known
+    note: str = ""  # scalar constants and parameters, as in "× 2.0" or "axis=1"
+    family: Family = ""
+    value: Any = None  # the number that the root holds, if it is one
+    forgotten: int = 0  # constants that a backward pass has let go of
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An argument of a step."""
+
+    source: str
+    target: str
+    argument: int
+    role: str = ""  # what the argument is for, where the order of arguments matters
+
+
+@dataclass(frozen=True, slots=True)
+class GraphIR:
+    """A graph as data: cards from oldest to newest, the last one being the root, and the edges between them."""
+
+    cards: list[Card]
+    edges: list[Edge]
+    version: int = 1
+
+    def incoming(self) -> dict[str, list[Edge]]:
+        """Return the edges into each card, in the order of its arguments."""
+        into: dict[str, list[Edge]] = {card.id: [] for card in self.cards}
+        for edge in self.edges:
+            into[edge.target].append(edge)
+        return into
+
+    def summary(self) -> str:
+        """Return the size of the graph in words."""
+        sizes = [math.prod(card.shape) for card in self.cards if card.kind == "parameter"]
+        steps = sum(card.kind in ("op", "loss") for card in self.cards)
+        parameters = (
+            f"{sum(sizes):,} parameter{'s' * (sum(sizes) != 1)} in {len(sizes)} tensor{'s' * (len(sizes) != 1)}"
+        )
+        return f"{steps:,} operation{'s' * (steps != 1)} · {parameters}"
+
+    def heading(self) -> str:
+        """Return what the picture shows."""
+        root = self.cards[-1]
+        return f"Forward graph of {root.name}" if root.name else "Forward graph"
+
+    def gap(self) -> str:
+        """Return what the picture does not show and why, or nothing."""
+        forgotten = sum(card.forgotten for card in self.cards)
+        if not forgotten:
+            return ""
+        return (
+            f"… stands for {forgotten:,} constant{'s' * (forgotten != 1)} that backward() has let go of: "
+            "draw before it, or pass retain_graph=True"
+        )
+
+    def to_json(self) -> str:
+        """Return the graph as JSON, of which `version` names the form."""
+        plain = asdict(self)
+        for card in plain["cards"]:
+            value = card["value"]
+            card["value"] = value if isinstance(value, int) or is_finite_float(value) or value is None else str(value)
+            card["shape"] = [n if isinstance(n, int) else None for n in card["shape"]]
+        return json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def is_finite_float(value: object) -> bool:
+    """Whether JSON can hold `value` as a number with a fraction."""
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def read(y: Tensor) -> GraphIR:
+    """Return the graph that `y` came from, as data. Nothing is computed, and nothing of the graph is kept."""
+    assert y.node is not None
+    nodes = history(y.node)[::-1]  # oldest first
+    ids = {node: f"n{i}" for i, node in enumerate(nodes)}
+    cards: list[Card] = []
+    edges: list[Edge] = []
+    constants: dict[int, str] = {}  # by identity: an array used twice is one card
+    for node in nodes:
+        here = ids[node]
+        name = getattr(node, "name", None) or ""
+        number = held(y) if node is y.node and math.prod(node.shape) == 1 else None
+        if node.op is None:
+            cards.append(card(here, "parameter", name or "unnamed", node, name=name, value=number))
+            continue
+        lost = node.args is None
+        args = (None,) * len(node.inputs) if node.args is None else node.args
+        drawn: list[str] = []  # ids of the arguments that have cards, "" for the others
+        for position, (source, value) in enumerate(zip(node.inputs, args, strict=True)):
+            if source is None and is_array(value) and id(value) not in constants:
+                constants[id(value)] = f"{here}_{position}"
+                kind: Kind = "input" if begins_path(node, value) else "constant"
+                cards.append(card(constants[id(value)], kind, kind, value))
+            drawn.append(ids[source] if source is not None else constants[id(value)] if is_array(value) else "")
+        words = ["·" if d else "…" if lost else value for d, value in zip(drawn, args, strict=True)]
+        cards.append(
+            card(
+                here,
+                "loss" if node is y.node and math.prod(node.shape) == 1 else "op",
+                node.op.name,
+                node,
+                name=name,
+                note=" ".join(filter(None, [call_note(node.op.name, words), params_note(node.params)])),
+                family=family(node.op),
+                value=number,
+                forgotten=lost * drawn.count(""),
+            )
+        )
+        roles = argument_roles(node.op.name, len(drawn), sum(map(bool, drawn)))
+        edges += [Edge(d, here, i, role) for i, (d, role) in enumerate(zip(drawn, roles, strict=True)) if d]
+    return GraphIR(cards, edges)
+
+
+def card(id: str, kind: Kind, title: str, array: Any, **more: Any) -> Card:
+    """Return the card of an array, or of the node that stands for one."""
+    shape: tuple[Any, ...] = array.shape if isinstance(array, Node) else np.shape(array)
+    dtype = array.dtype if isinstance(array, Node) else dtype_of(array)
+    size = math.prod(shape) * dtype.itemsize if all(isinstance(n, int) for n in shape) else None
+    return Card(id, kind, title, more.pop("name", ""), shape, short_dtype(dtype), size, **more)
+
+
+def is_array(value: Any) -> bool:
+    """Whether a constant is drawn as a card of its own: an array, or the stand-in of one, but no scalar."""
+    if isinstance(value, Node):
+        return bool(value.shape)
+    return (isinstance(value, np.ndarray) or foreign(value)) and np.ndim(value) > 0
+
+
+def begins_path(node: Node, value: Any) -> bool:
+    """Whether data enters the graph here: numbers, to which nothing that was computed is applied."""
+    dtype = value.dtype if isinstance(value, Node) else dtype_of(value)
+    return dtype.kind in "iufc" and all(source is None or source.op is None for source in node.inputs)
+
+
+def argument_roles(name: str, arguments: int, drawn: int) -> Iterable[str]:
+    """Return what each argument is for: nothing where their order does not matter, or is plain."""
+    if drawn < 2 or name in COMMUTATIVE:
+        return ("",) * arguments
+    if name in ROLES and len(ROLES[name]) == arguments:
+        return ROLES[name]
+    return ("left", "right") if name == "matmul" else [str(i + 1) for i in range(arguments)]
+
+
+def family(op: Op) -> Family:
+    """Return the kind of an op, which sets its colour: by the file its rules are in."""
+    if op.name in ACTIVATIONS:
+        return "activation"
+    rules = [op.vjps.rule] if isinstance(op.vjps, Each) else [rule for rule in op.vjps if rule is not None]
+    module = str(getattr(rules[0], "__module__", "")) if rules else ""
+    return MODULES.get(module.rpartition(".")[2], "elementwise") if module.startswith("tensorgrad.") else "elementwise"
+
+
+def held(y: Tensor) -> Any:
+    """Return the only number of `y`, unless its array type would first have to compute it."""
+    return y.item() if isinstance(y.data, np.ndarray | np.generic) else None

@@ -1,0 +1,130 @@
+"""How pictures spell numbers, shapes, sizes and arguments: short, and true."""
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.node import Node
+
+INFIX = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "power": "**", "matmul": "@"}
+SYMMETRIC = {"add", "multiply"}
+SHOWN_BY_SHAPE = {"shape", "dtype"}  # parameters that say what the card's second line says
+
+
+def short_dtype(dtype: np.dtype[Any]) -> str:
+    """Return a dtype in a few letters.
+
+    >>> short_dtype(np.dtype("float32")), short_dtype(np.dtype(bool))
+    ('f32', 'bool')
+    """
+    return f"{dtype.kind}{dtype.itemsize * 8}" if dtype.kind in "iufc" else str(dtype)
+
+
+def short_shape(dtype: str, shape: tuple[Any, ...]) -> str:
+    """Return dtype and shape as one word.
+
+    >>> short_shape("f32", (128, 64)), short_shape("f64", ())
+    ('f32[128, 64]', 'f64[]')
+    """
+    return f"{dtype}[{', '.join(str(n) if isinstance(n, int) else '?' for n in shape)}]"
+
+
+def short_bytes(n: int | None) -> str:
+    """Return a size in memory, in three digits.
+
+    >>> short_bytes(128), short_bytes(1280), short_bytes(25_690_112), short_bytes(None)
+    ('128 B', '1.25 KiB', '24.5 MiB', '')
+    """
+    if n is None:
+        return ""
+    size, unit = float(n), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{n} B" if unit == "B" else f"{size:.0f} {unit}" if size >= 100 else f"{size:.3g} {unit}"
+
+
+def short_number(value: Any, digits: int = 6) -> str:
+    """Return a number in at most so many digits; a float always looks like one.
+
+    >>> short_number(2.0), short_number(2), short_number(1 / 3), short_number(np.float32(0.5))
+    ('2.0', '2', '0.333333', '0.5')
+    """
+    value = value.item() if isinstance(value, np.generic | np.ndarray) else value
+    if not isinstance(value, float | complex):
+        return elide(str(value), 24)
+    text = f"{value:.{digits}g}"
+    return f"{text}.0" if text.lstrip("-").isdigit() else text
+
+
+def short_value(value: Any) -> str:
+    """Return any argument: numbers as they are, arrays by shape, slices as in an index.
+
+    >>> short_value((slice(1, None), None, np.zeros(3, int), "ij"))
+    '(1:, None, i64[3], ij)'
+    """
+    if isinstance(value, slice):
+        ends = ["" if end is None else short_value(end) for end in (value.start, value.stop, value.step)]
+        return ":".join(ends[: 2 + bool(ends[2])])
+    if isinstance(value, Node):  # the stand-in of an array without axes
+        return short_shape(short_dtype(value.dtype), value.shape)
+    if isinstance(value, np.ndarray) and value.ndim:
+        return short_shape(short_dtype(value.dtype), value.shape)
+    if isinstance(value, tuple):
+        inner = ", ".join(map(short_value, value[:8])) + (", …" if len(value) > 8 else "," if len(value) == 1 else "")
+        return f"({inner})"
+    if isinstance(value, np.ndarray | np.generic | int | float | complex):
+        return short_number(value)
+    return "..." if value is Ellipsis else elide(str(value), 24)
+
+
+def call_note(name: str, args: list[Any]) -> str:
+    """Return how constants enter a call; `args` has "·" for what an edge shows, and "…" for what is not known.
+
+    >>> call_note("multiply", [2.0, "·"]), call_note("subtract", [1.0, "·"]), call_note("power", ["·", 2])
+    ('× 2.0', '1.0 −', '** 2')
+    >>> call_note("maximum", ["·", 0]), call_note("add", ["·", "·"])
+    ('(·, 0)', '')
+    """
+    words = [short_value(arg) for arg in args]
+    if words.count("·") == len(words):
+        return ""
+    if name in INFIX and words.count("·") == 1:
+        left, right = words
+        return (
+            f"{INFIX[name]} {right}"
+            if left == "·"
+            else f"{INFIX[name]} {left}"
+            if name in SYMMETRIC
+            else f"{left} {INFIX[name]}"
+        )
+    return f"({', '.join(words)})"
+
+
+def params_note(params: dict[str, Any]) -> str:
+    """Return the parameters of a call that say something.
+
+    >>> params_note({"axis": -1, "keepdims": False}), params_note({"index": (slice(None), 0)})
+    ('axis=-1', '[:, 0]')
+    """
+    words = []
+    for name, value in params.items():
+        if name == "index":
+            parts = value if isinstance(value, tuple) else (value,)
+            words.append(f"[{', '.join(map(short_value, parts))}]")
+        elif (
+            value is not None and value is not False and name not in SHOWN_BY_SHAPE and (name, value) != ("order", "C")
+        ):
+            words.append(f"{name}={short_value(value)}")
+    return ", ".join(words)
+
+
+def elide(text: str, length: int) -> str:
+    """Return `text` without control characters, and without its middle where it is too long.
+
+    >>> elide("abcdefghij", 5)
+    'ab…ij'
+    """
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"
