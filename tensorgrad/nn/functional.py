@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.op import Case, primitive
+from tensorgrad.rules.linalg import matmul_left, matmul_right
 from tensorgrad.rules.reduce import expand
 
 Activation = Callable[[Any], Any]
@@ -18,6 +19,18 @@ ROWS: list[Case] = [(((2, 3),), {}), (((2, 3),), {"axis": 0}), (((4,),), {})]
 def linear(x: Any) -> Any:
     """Return x."""
     return x
+
+
+@primitive(
+    lambda g, z, _x, w, _b: matmul_left(g, z, _x, w),
+    lambda g, z, x, _w, _b: matmul_right(g, z, x, _w),
+    lambda g, _z, _x, _w, _b: g,
+    signature="(m?,k),(k,n),(n)->(m?,n)",
+    cases=[(((2, 3), (3, 4), (4,)), {}), (((3,), (3, 4), (4,)), {}), (((5, 2, 3), (3, 4), (4,)), {})],
+)
+def affine(x: Any, w: Any, b: Any) -> Any:
+    """Return x @ w + b, in one step.   x: (..., k), w: (k, n), b: (n,) -> (..., n)."""
+    return x @ w + b
 
 
 @primitive(lambda g, y, _x: g * np.greater(y, 0))
@@ -112,10 +125,14 @@ def finite(x: Any) -> Any:
     return np.where(np.isinf(x), 0, x)
 
 
-@primitive(lambda g, _y, z, t: g * (sigmoid(z) - t), lambda g, _y, z, _t: -g * z)
+@primitive(
+    lambda g, _y, z, t: (sigmoid(z) - t) * (g / np.size(z)),
+    lambda g, _y, z, _t: z * (-g / np.size(z)),
+    cases=[(((2, 3), (2, 3)), {})],
+)
 def sigmoid_cross_entropy(z: Any, t: Any) -> Any:
-    """Return -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)), elementwise, in nats, exact for any z."""
-    return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+    """Return the mean of -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)), in nats, finite for any z."""
+    return np.mean(np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))))
 
 
 @primitive(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.creation import tensor
-from tensorgrad.nn.functional import ACTIVATIONS, Activation, named
+from tensorgrad.nn.functional import ACTIVATIONS, Activation, affine, named
 from tensorgrad.nn.init import INITS, Init
 from tensorgrad.nn.module import Module
 from tensorgrad.rng import Rng, as_rng
@@ -44,8 +44,7 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Any:
         """Return x @ weight + bias.   x: (..., fan_in) -> (..., fan_out)."""
-        z = x @ self.weight
-        return z if self.bias is None else z + self.bias
+        return x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
 
     def describe(self) -> str:
         """Return the sizes."""

@@ -58,7 +58,7 @@ def binary_cross_entropy(logits: Any, targets: Any, *, from_logits: bool = True)
     require_probabilities("binary_cross_entropy: targets", np.asarray(raw(targets)))
     if from_logits:
         warn_if_squashed(logits, sigmoid, "binary_cross_entropy", "sigmoid")
-        return np.mean(sigmoid_cross_entropy(logits, targets))
+        return sigmoid_cross_entropy(logits, targets)
     require_probabilities("binary_cross_entropy(from_logits=False): probabilities", np.asarray(raw(logits)))
     return np.mean(probability_cross_entropy(logits, targets))
 

@@ -1,0 +1,28 @@
+"""The options that every example has."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def options(description: str | None, *, seed: int = 0, extra: Any = None) -> argparse.Namespace:
+    """Read the command line: --seed, --json, --out, --quick, and what `extra(parser)` adds."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=seed, help="where random numbers start (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    parser.add_argument("--out", type=Path, metavar="DIR", default="out", help="folder of pictures (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a short run, to see that everything works")
+    if extra is not None:
+        extra(parser)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    return args
+
+
+def write_json(file: Path | None, figures: dict[str, Any]) -> None:
+    """Write the figures to `file`, if one was asked for."""
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(figures, indent=1) + "\n")
+        print(f"figures: {file}")

@@ -1,0 +1,218 @@
+"""Optimizers: the update rules of the documents, and the driver."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import optim
+
+CASES = [
+    (optim.SGD, optim.sgd, {"lr": 0.1}),
+    (optim.SGD, optim.sgd, {"lr": 0.1, "momentum": 0.8}),
+    (optim.SGD, optim.sgd, {"lr": 0.1, "momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
+    (optim.Momentum, optim.momentum, {"lr": 0.1, "beta": 0.8}),
+    (optim.RMSProp, optim.rmsprop, {"lr": 0.1, "beta": 0.8}),
+    (optim.Adam, optim.adam, {"lr": 0.1, "betas": (0.8, 0.99)}),
+]
+IDS = ["sgd", "classical momentum", "nesterov", "momentum", "rmsprop", "adam"]
+
+
+def by_hand(name, p, gradients):
+    """The documents' updates, in the scalar form that they print."""
+    v = s = 0.0
+    for t, g in enumerate(gradients, 1):
+        if name == "sgd":
+            p -= 0.1 * g
+        elif name == "classical momentum":
+            v = 0.8 * v + g
+            p -= 0.1 * v
+        elif name == "nesterov":
+            g = g + 0.01 * p
+            v = 0.8 * v + g
+            p -= 0.1 * (g + 0.8 * v)
+        elif name == "momentum":
+            v = 0.8 * v + (1 - 0.8) * g
+            p -= 0.1 * v
+        elif name == "rmsprop":
+            s = 0.8 * s + (1 - 0.8) * g**2
+            p -= 0.1 * g / (s**0.5 + 1e-8)
+        elif name == "adam":
+            v, s = 0.8 * v + (1 - 0.8) * g, 0.99 * s + (1 - 0.99) * g**2
+            p -= 0.1 * (v / (1 - 0.8**t)) / ((s / (1 - 0.99**t)) ** 0.5 + 1e-8)
+    return p
+
+
+def slope(p):
+    """The gradient of the test's loss, a fourth power."""
+    return 4 * p**3 + 0.5
+
+
+@pytest.mark.parametrize(("kind", "update", "options"), CASES, ids=IDS)
+def test_the_pure_update_and_the_driver_agree_with_the_documents(kind, update, options, request):
+    start, gradients = 0.7, [0.3, -1.2, 0.05, 2.0]
+    expected = by_hand(request.node.callspec.id, start, gradients)
+    pure, state = start, None
+    leaf = tg.tensor(start, requires_grad=True)
+    driver = kind([leaf], **options)
+    for g in gradients:
+        pure, state = update(pure, g, state, **options)
+        leaf.grad = np.array(g)
+        driver.step()
+    np.testing.assert_allclose([pure, leaf.item()], expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("kind", "_update", "options"), CASES, ids=IDS)
+def test_a_saved_state_goes_on_as_if_nothing_had_happened(kind, _update, options):
+    def steps(p, driver, n):
+        for _ in range(n):
+            p.grad = slope(p.data)
+            driver.step()
+        return p.data
+
+    p = tg.tensor([1.0, -0.5], requires_grad=True)
+    driver = kind([p], **options)
+    steps(p, driver, 3)
+    q = tg.tensor(p.data, requires_grad=True)
+    twin = kind([q], **{**options, "lr": 0.9})
+    twin.load_state_dict({name: np.asarray(value) for name, value in driver.state_dict().items()})
+    np.testing.assert_array_equal(steps(p, driver, 3), steps(q, twin, 3))
+
+
+@pytest.mark.parametrize(("kind", "update", "options"), CASES, ids=IDS)
+def test_updates_keep_float32(kind, update, options):
+    p = tg.tensor(np.ones(3, np.float32), requires_grad=True)
+    driver = kind([p], **{**options, "lr": np.float64(0.1)})
+    for _ in range(2):
+        p.grad = np.full(3, 0.5, np.float32)
+        driver.step()
+    assert p.dtype == np.float32
+    assert {v.dtype for name, v in driver.state_dict().items() if name[-1] in "vs"} <= {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(("kind", "update", "options"), CASES, ids=IDS)
+def test_updates_can_be_differentiated_in_the_learning_rate(kind, update, options):
+    def after_three_steps(lr):
+        p, state = tg.tensor(0.9), None
+        for _ in range(3):
+            p, state = update(p, slope(p), state, **{**options, "lr": lr})
+        return p
+
+    lr, h = 0.05, 1e-6
+    t = tg.tensor(lr, requires_grad=True)
+    (g,) = tg.gradients(after_three_steps(t), [t])
+    expected = (after_three_steps(lr + h).item() - after_three_steps(lr - h).item()) / (2 * h)
+    np.testing.assert_allclose(g, expected, rtol=1e-7)  # the difference quotient is good to h**2
+
+
+def test_the_learning_rate_may_be_changed_in_mid_training():
+    p = tg.tensor(1.0, requires_grad=True)
+    driver = optim.SGD([p], lr=0.1)
+    for lr in (0.1, 0.5):
+        driver.lr = lr
+        p.grad = np.array(1.0)
+        driver.step()
+    np.testing.assert_allclose(p.item(), 0.4)
+
+
+def test_zero_grad_sets_gradients_to_none():
+    p = tg.tensor(1.0, requires_grad=True)
+    driver = optim.SGD([p])
+    (p * 2).backward()
+    driver.zero_grad()
+    assert p.grad is None
+
+
+def test_step_names_a_parameter_that_has_no_gradient_and_changes_nothing():
+    model = tg.nn.MLP([2, 2, 1], rng=0)
+    before = model.state_dict()
+    driver = optim.Adam(model.parameters())
+    model.layers[0](np.ones((1, 2))).sum().backward()
+    with pytest.raises(
+        RuntimeError, match=r"layers.1.weight requires a gradient and has none at step\(\): call backward"
+    ):
+        driver.step()
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_step_skips_frozen_parameters():
+    a, b = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    driver = optim.SGD([a, b], lr=1.0)
+    (a + b).backward()
+    b.requires_grad = False
+    driver.step()
+    assert (a.item(), b.item()) == (0.0, 1.0)
+
+
+def test_backward_after_a_step_on_a_graph_from_before_it_names_the_changed_parameter():
+    w = tg.tensor([2.0], requires_grad=True, name="w")
+    loss = (w * w).sum()
+    loss.backward(retain_graph=True)
+    optim.SGD([w]).step()
+    with pytest.raises(RuntimeError, match="the data of 'w' was replaced after multiply had used it"):
+        loss.backward()
+
+
+def test_a_shared_parameter_is_updated_once():
+    p = tg.tensor(1.0, requires_grad=True)
+    driver = optim.SGD([p, p], lr=0.1)
+    p.grad = np.array(1.0)
+    driver.step()
+    assert p.item() == 0.9
+
+
+def test_clip_grad_norm_scales_all_gradients_together_and_returns_the_norm_before():
+    a, b = tg.tensor([0.0, 0.0], requires_grad=True), tg.tensor(0.0, requires_grad=True)
+    a.grad, b.grad = np.array([3.0, 0.0]), np.array(4.0)
+    assert optim.clip_grad_norm([a, b], 1.0) == 5.0
+    np.testing.assert_allclose([*a.grad, b.grad], [0.6, 0, 0.8])
+    assert optim.clip_grad_norm([a, b], 10.0) == pytest.approx(1.0)
+    np.testing.assert_allclose(a.grad, [0.6, 0])
+
+
+def test_clip_grad_norm_leaves_infinite_gradients_to_be_seen():
+    a = tg.tensor([0.0], requires_grad=True)
+    a.grad = np.array([np.inf])
+    assert optim.clip_grad_norm([a], 1.0) == np.inf and np.isinf(a.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda p: optim.SGD([]), ValueError, "at least one parameter"),
+        (lambda p: optim.SGD([np.ones(2)]), TypeError, "parameter 0 is not a tensor that requires a gradient"),
+        (lambda p: optim.SGD(tg.nn.Linear(2, 2)), TypeError, r"pass the parameters of Linear.*model.parameters\(\)"),
+        (lambda p: optim.SGD([p], lr=-1), ValueError, "learning rate must be a number from 0 upwards, got -1.0"),
+        (lambda p: optim.SGD([p], lr=np.nan), ValueError, "got nan"),
+        (lambda p: optim.SGD([p], nesterov=True), ValueError, "nesterov needs a momentum"),
+        (lambda p: optim.Momentum([p], beta=1.0), ValueError, r"beta must lie in \[0, 1\), got 1.0"),
+        (lambda p: optim.Adam([p], betas=(0.9, 1.5)), ValueError, "beta2 must lie in"),
+        (lambda p: optim.clip_grad_norm([p], 0), ValueError, "max_norm must be positive"),
+    ],
+)
+def test_bad_settings_are_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make(tg.tensor(1.0, requires_grad=True))
+
+
+def test_a_state_of_other_parameters_is_refused():
+    p, q = tg.tensor([1.0, 2.0], requires_grad=True), tg.tensor(1.0, requires_grad=True)
+    one, two = optim.Adam([p]), optim.Adam([q])
+    p.grad = np.ones(2)
+    one.step()
+    with pytest.raises(ValueError, match=r"0.v has shape \(2,\), parameter 0 has \(\)"):
+        two.load_state_dict(one.state_dict())
+    with pytest.raises(KeyError, match=r"the state has 0.t, 0.v, which SGD|the state has 0.s, 0.t"):
+        optim.SGD([q]).load_state_dict(one.state_dict())
+
+
+def test_optimizers_can_be_pickled_and_copied_together_with_their_model():
+    model = tg.nn.Linear(2, 1, rng=0)
+    driver = optim.Adam(model.parameters())
+    for twin_model, twin in (copy.deepcopy((model, driver)), pickle.loads(pickle.dumps((model, driver)))):
+        twin_model(np.ones((1, 2))).sum().backward()
+        twin.step()
+        assert not np.array_equal(twin_model.weight.data, model.weight.data)
