@@ -26,8 +26,8 @@ FILLS = {"parameter": "#F5F3FF", "input": "#ECFDF5", "constant": "#F8FAFC", "los
 BORDERS = {"parameter": "#C4B5FD", "input": "#6EE7B7", "constant": "#CBD5E1", "loss": INK, "op": "#CBD5E1"}
 ARROWS = {"parameter": "#A78BFA", "input": "#34D399", "constant": "#CBD5E1", "op": LINE, "loss": LINE}
 NESTED = ("#F8FAFC", "#F1F5F9")  # fills of boxes, in turn
-PLAIN = {(0, "left"), (0, "base")}  # roles that an edge from above needs no word for
-USUAL = {(1, "right"), (1, "−"), (1, "÷"), (1, "exponent")}  # and a card beside its consumer
+FIRST = {"if", "1"}  # the roles of a first argument that an edge from above names
+USUAL = {(1, "right"), (1, "−"), (1, "÷"), (1, "exponent")}  # what a card beside its consumer does not
 
 Side = Literal["left", "right"]
 Sides = dict[tuple[str, str], Side]  # on which side of its consumer a card stands, by edge
@@ -64,14 +64,14 @@ EDGE = {"arrowsize": "0.6", "fontcolor": GREY, "fontname": MONO, "fontsize": "10
 def place_beside(ir: GraphIR, boxes: Box) -> Sides:
     """Return which leaves and constants stand on the row of their first consumer, and on which side of it."""
     home = {id: box.path for box in unfold(boxes) for id in box.cards}
-    cards = {card.id: card for card in ir.cards}
     kinds = {card.id: card.kind for card in ir.cards}
+    starved = {card.id for card in ir.cards if card.forgotten}  # what stood above them is not known any more
     sides: Sides = {}
     placed = set[str]()
     for target, edges in ir.incoming().items():
         sources = list(dict.fromkeys(edge.source for edge in edges))
         free = [s for s in sources if kinds[s] not in ("op", "loss") and s not in placed]
-        if sources and len(free) == len(sources) and not cards[target].forgotten:
+        if sources and len(free) == len(sources) and target not in starved:
             # the path begins here: one of them stands above
             free.remove(next((s for s in free if kinds[s] == "input"), free[0]))
         placed.update(sources)
@@ -104,8 +104,12 @@ def main_path(ir: GraphIR, sides: Sides) -> dict[str, str]:
 def draw_boxes(graph: graphviz.Digraph, ir: GraphIR, boxes: Box, sides: Sides, main: dict[str, str]) -> None:
     """Draw every card, in the boxes of the modules."""
     cards = {card.id: card for card in ir.cards}
-    words = {edge.source: role_beside(edge) for edge in ir.edges if (edge.source, edge.target) in sides}
-    root = ir.cards[-1].id
+    words = {
+        edge.source: edge.role
+        for edge in ir.edges
+        if (edge.source, edge.target) in sides and (edge.argument, edge.role) not in USUAL
+    }
+    straight = {*main, ir.cards[-1].id}
     order = list(unfold(boxes))
     contents = {id: card_rows(cards[id], box.path, words.get(id, "")) for box in order for id in box.cards}
     width = min(max(map(rows_width, contents.values())) + 8, 260)
@@ -116,9 +120,7 @@ def draw_boxes(graph: graphviz.Digraph, ir: GraphIR, boxes: Box, sides: Sides, m
     drawn: dict[str, graphviz.Digraph] = {}
     for place, box in reversed(list(enumerate(order))):  # what is inside comes first: no recursion
         here = graph if box is boxes else graphviz.Digraph(f"cluster_{place}")
-        for id in sorted(
-            box.cards, key=lambda id: id not in main and id != root
-        ):  # dot keeps what is first to the left
+        for id in sorted(box.cards, key=lambda id: id not in straight):  # dot keeps what comes first to the left
             card = cards[id]
             sizes[box.path] += math.prod(card.shape) if card.kind == "parameter" else 0
             dashed = card.kind == "constant" or (card.family == "view" and card.kind == "op")
@@ -130,7 +132,7 @@ def draw_boxes(graph: graphviz.Digraph, ir: GraphIR, boxes: Box, sides: Sides, m
                 fillcolor=FILLS[card.kind],
                 color=BORDERS[card.kind],
                 **({"style": "rounded,filled,dashed"} if dashed else {}),
-                **({"group": "main"} if id in main or id == root else {}),
+                **({"group": "main"} if id in straight else {}),
             )
         for id in box.cards:
             if id in rows:
@@ -165,7 +167,7 @@ def draw_edge(graph: graphviz.Digraph, edge: Edge, cards: dict[str, Card], sides
     if side == "right":
         graph.edge(edge.target, edge.source, dir="back", **look)
         return
-    if side is None and edge.role and (edge.argument, edge.role) not in PLAIN:
+    if side is None and edge.role and (edge.argument > 0 or edge.role in FIRST):
         look["label"] = f" {edge.role} "
     if main.get(edge.source) == edge.target:
         look["weight"] = "12"
@@ -191,11 +193,11 @@ def card_rows(card: Card, path: str, role: str) -> list[list[Piece]]:
             [(short_shape(card.dtype, card.shape), LINE, 9, MONO)],
         ]
     if card.kind != "op":
-        title = card.title.removeprefix(f"{path}.") if path else card.title
-        small = " · ".join(filter(None, [card.kind if card.title != card.kind else "", role]))
+        title = (card.title.removeprefix(f"{path}.") if path else "") or card.title
+        small = " · ".join(part for part in (card.kind, role) if not title.lower().startswith(part))
         head: list[Piece] = [(elide(title, 28), TITLES[card.kind], 13, SANS + " bold")]
         if small:
-            head.append((f"  {small}", ARROWS[card.kind], 8, SANS))
+            head.append((f"  {small}", LINE if card.kind == "constant" else ARROWS[card.kind], 8, SANS))
         rows = [head, shape]
         if card.value is not None:
             rows.append([(f"= {short_number(card.value, 5)}", SLATE, 9, MONO)])
@@ -224,11 +226,6 @@ def rows_width(rows: list[list[Piece]]) -> int:
     """Return about how wide rows of text are, in points, so that all cards can be made as wide as the widest."""
     per_size = {MONO: 0.61, SANS: 0.58, SANS + " bold": 0.7}
     return math.ceil(max(sum(len(text) * size * per_size[face] for text, _, size, face in row) for row in rows))
-
-
-def role_beside(edge: Edge) -> str:
-    """Return the word that a card beside its consumer needs, where it is not the usual argument."""
-    return "" if (edge.argument, edge.role) in USUAL else edge.role
 
 
 def tooltip(card: Card) -> str:

@@ -19,9 +19,20 @@ Kind = Literal["parameter", "input", "constant", "op", "loss"]
 Family = Literal["linalg", "elementwise", "activation", "reduction", "view", ""]
 
 COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2"}
-ROLES = {"subtract": ("", "−"), "divide": ("", "÷"), "power": ("base", "exponent"), "where": ("if", "then", "else")}
+ROLES = {
+    "subtract": ("", "−"),
+    "divide": ("", "÷"),
+    "power": ("base", "exponent"),
+    "matmul": ("left", "right"),
+    "where": ("if", "then", "else"),
+}
 MODULES: dict[str, Family] = {"linalg": "linalg", "reduce": "reduction", "shape": "view", "index": "view"}
-ACTIVATIONS = {"tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu", "elu", "softmax", "log_softmax"}
+NAMED: dict[str, Family] = {  # what the file does not tell
+    **dict.fromkeys(["tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softplus"], "activation"),
+    **dict.fromkeys(["softmax", "log_softmax"], "activation"),
+    "affine": "linalg",
+    "logsumexp": "reduction",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ def read(y: Tensor) -> GraphIR:
                 forgotten=lost * drawn.count(""),
             )
         )
-        roles = argument_roles(node.op.name, len(drawn), sum(map(bool, drawn)))
+        roles = argument_roles(node.op, len(drawn), sum(map(bool, drawn)))
         edges += [Edge(d, here, i, role) for i, (d, role) in enumerate(zip(drawn, roles, strict=True)) if d]
     return GraphIR(cards, edges)
 
@@ -169,19 +180,20 @@ def begins_path(node: Node, value: Any) -> bool:
     return dtype.kind in "iufc" and all(source is None or source.op is None for source in node.inputs)
 
 
-def argument_roles(name: str, arguments: int, drawn: int) -> Iterable[str]:
-    """Return what each argument is for: nothing where their order does not matter, or is plain."""
-    if drawn < 2 or name in COMMUTATIVE:
+def argument_roles(op: Op, arguments: int, drawn: int) -> Iterable[str]:
+    """Return what each argument is for: nothing where their order does not matter, or there is but one."""
+    if drawn < 2 or op.name in COMMUTATIVE:
         return ("",) * arguments
-    if name in ROLES and len(ROLES[name]) == arguments:
-        return ROLES[name]
-    return ("left", "right") if name == "matmul" else [str(i + 1) for i in range(arguments)]
+    if op.name in ROLES:
+        return ROLES[op.name]
+    named = not isinstance(op.vjps, Each) and len(op.parameters) >= arguments
+    return op.parameters[:arguments] if named else [str(i + 1) for i in range(arguments)]
 
 
 def family(op: Op) -> Family:
-    """Return the kind of an op, which sets its colour: by the file its rules are in."""
-    if op.name in ACTIVATIONS:
-        return "activation"
+    """Return the kind of an op, which sets its colour: by its name, or by the file its rules are in."""
+    if op.name in NAMED:
+        return NAMED[op.name]
     rules = [op.vjps.rule] if isinstance(op.vjps, Each) else [rule for rule in op.vjps if rule is not None]
     module = str(getattr(rules[0], "__module__", "")) if rules else ""
     return MODULES.get(module.rpartition(".")[2], "elementwise") if module.startswith("tensorgrad.") else "elementwise"

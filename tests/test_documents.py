@@ -1,0 +1,47 @@
+"""What the texts promise: the examples in docstrings and README run, and no text installs somebody else's package."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import tensorgrad
+from tensorgrad.op import OPS
+
+ROOT = Path(__file__).parent.parent
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+MODULES = [m.name for m in pkgutil.walk_packages(tensorgrad.__path__, "tensorgrad.")]
+
+
+@pytest.fixture(autouse=True)
+def _registry(tmp_path, monkeypatch):
+    """Examples register operations and write files: afterwards all is as before."""
+    before = dict(OPS)
+    monkeypatch.chdir(tmp_path)
+    yield
+    OPS.clear()
+    OPS.update(before)
+
+
+@pytest.mark.parametrize("name", ["tensorgrad", *MODULES])
+def test_examples_in_docstrings_run(name):
+    assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
+
+
+def test_examples_in_the_readme_run():
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False, optionflags=FLAGS, encoding="utf-8")
+    assert result.attempted > 20 and result.failed == 0
+
+
+def test_no_text_installs_the_package_of_that_name_on_the_public_index():
+    texts = [f for f in ROOT.rglob("*") if f.suffix in (".md", ".toml", ".py") and ".venv" not in f.parts]
+    pattern = re.compile(r"pip install (-U |--upgrade )?tensor" + r"grad(?!-)")
+    assert [f.name for f in texts if pattern.search(f.read_text(encoding="utf-8"))] == []
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in tensorgrad.__all__:
+        assert getattr(tensorgrad, name).__doc__, name
