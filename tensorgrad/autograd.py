@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.backends import astype, dtype_of, foreign
 from tensorgrad.errors import note_line
-from tensorgrad.graph import Tensor
+from tensorgrad.graph import Tensor, raw
 from tensorgrad.node import Array, Leaf, Node, enable_grad, no_grad
 from tensorgrad.shapes import stretched
 
@@ -40,6 +40,10 @@ def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph
     >>> gradients(slope, [x])
     [array(18.)]
     """
+    if not isinstance(y, Tensor):
+        raise TypeError(f"y is no tensor but {type(y).__name__}")
+    if isinstance(xs, Tensor):
+        raise TypeError("xs is one tensor: write [x] for its gradient; its elements are other tensors")
     for place, x in enumerate(xs):
         if not isinstance(x, Tensor):
             raise TypeError(f"xs[{place}] is no tensor but {type(x).__name__}")
@@ -58,7 +62,7 @@ def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph
                 results.append(g if isinstance(g, Tensor) else Tensor(g))
             else:
                 results.append(settle(g))
-    return results if create_graph else separate(results, seed)
+    return results if create_graph else separate(results, raw(seed))
 
 
 def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) -> None:
@@ -80,7 +84,7 @@ def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) 
     leaves: set[Node] = {node for node in nodes if isinstance(node, Leaf)}
     with no_grad():
         found = backpropagate(nodes, start(self, gradient, False), leaves, set(nodes), False)
-    arrays = separate([settle(g) for g in found.values()], gradient)
+    arrays = separate([settle(g) for g in found.values()], raw(gradient))
     for leaf, g in zip(found, arrays, strict=True):
         assert isinstance(leaf, Leaf)
         leaf.grad = g if leaf.grad is None else settle(leaf.grad + g)

@@ -187,6 +187,8 @@ class Tensor(Recorder):
             if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
                 return NotImplemented
         if method != "__call__" or params.get("out") is not None:
+            if not any(isinstance(a, Tensor) for a in params.get("out", ())) and not (recording.get() and live(args)):
+                return getattr(ufunc, method)(*raw(args), **raw(params))
             what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else " with out=")
             raise TypeError(f"{what} has no derivative yet: call the function itself, or compute on .data")
         return record(ufunc, args, params)
@@ -330,11 +332,14 @@ class Tensor(Recorder):
     dot, swapaxes, squeeze = method(np.dot), method(np.swapaxes), method(np.squeeze)
     ravel, flatten = method(np.ravel), method(np.ravel, "flatten")
     copy, conj, conjugate = method(np.copy), method(np.conjugate, "conj"), method(np.conjugate)
-    astype = method(astype)
     T = property(lambda self: record(np.transpose, (self,), {}), doc="The transpose.")
     mT = property(lambda self: record(np.swapaxes, (self, -1, -2), {}), doc="The transpose of each matrix.")  # noqa: N815  # NumPy's name
     real = property(lambda self: record(np.real, (self,), {}), doc="The real part.")
     imag = property(lambda self: record(np.imag, (self,), {}), doc="The imaginary part.")
+
+    def astype(self, dtype: Any, **_how: Any) -> Any:
+        """Return the tensor converted to `dtype`; the options of ndarray's method, which say how, are not needed."""
+        return record(astype, (self, dtype), {})
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """Return the same elements in another shape, given as one tuple or as numbers."""
@@ -411,7 +416,12 @@ new = object.__new__
 
 def stand_in(value: Any) -> Any:
     """Return what to keep of a constant that no rule reads: its shape and dtype, not the array."""
-    return value if isinstance(value, SCALARS) else Node(value)
+    return value if value is None or isinstance(value, SCALARS) else Node(value)
+
+
+def live(args: tuple[Any, ...]) -> bool:
+    """Whether a gradient flows to one of the arguments."""
+    return any(isinstance(a, Tensor) and a.node is not None for a in args)
 
 
 def raw(x: Any) -> Any:
@@ -427,7 +437,9 @@ def frozen(index: Any) -> Any:
     """Return an index that later changes to the caller's arrays do not reach."""
     if isinstance(index, tuple):
         return tuple(map(frozen, index))
-    return np.array(index) if isinstance(index, list | np.ndarray) else index
+    if isinstance(index, list):
+        return np.array(index, dtype=None if np.size(index) else int)  # an empty list names no place
+    return index.copy() if isinstance(index, np.ndarray) else index
 
 
 SCALARS = (int, float, complex, np.generic)

@@ -70,7 +70,7 @@ class Op:
             args, params = self.unpack(args, params)
         elif self.kind == "composite":
             n = self.forward.__code__.co_argcount
-            params = {**dict(zip(self.parameters[n:] if len(args) > n else (), args[n:], strict=True)), **params}
+            params = {**dict(zip(self.parameters[n:] if len(args) > n else (), args[n:], strict=False)), **params}
             args = args[:n]
         elif len(args) != (n := len(self.reads)):
             if len(args) > n and len(self.parameters) >= len(args):

@@ -126,8 +126,8 @@ def finite(x: Any) -> Any:
 
 
 @primitive(
-    lambda g, _y, z, t: (sigmoid(z) - t) * (g / np.size(z)),
-    lambda g, _y, z, _t: z * (-g / np.size(z)),
+    lambda g, _y, z, t: (sigmoid(z) - t) * (g / math.prod(np.shape(z))),
+    lambda g, _y, z, _t: z * (-g / math.prod(np.shape(z))),
     cases=[(((2, 3), (2, 3)), {})],
 )
 def sigmoid_cross_entropy(z: Any, t: Any) -> Any:

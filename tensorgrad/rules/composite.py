@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tensorgrad.backends import getitem
 from tensorgrad.op import Case, composite
@@ -33,8 +34,7 @@ def std(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) ->
 @composite(np.prod, cases=REDUCTIONS)
 def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Multiply pairs, then pairs of these, and so on: no division, so zeros are exact at every order."""
-    axes = range(np.ndim(a)) if axis is None else (axis,) if np.ndim(axis) == 0 else axis
-    axes = tuple(n % np.ndim(a) for n in axes) if np.ndim(a) else ()
+    axes = normalize_axis_tuple(range(np.ndim(a)) if axis is None else axis, np.ndim(a)) if np.ndim(a) else ()
     shape = np.shape(a)
     rest = tuple(n for i, n in enumerate(shape) if i not in axes)
     x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (-1 if 0 not in rest else 1, *rest))
@@ -143,8 +143,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Sum products over the given axes: a matrix product of the reshaped arrays."""
     if np.ndim(axes) == 0:
         axes = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
-    over_a, over_b = ([n] if np.ndim(n) == 0 else n for n in axes)
-    over_a, over_b = [n % np.ndim(a) for n in over_a], [n % np.ndim(b) for n in over_b]
+    over_a, over_b = (normalize_axis_tuple(n, np.ndim(x)) for n, x in zip(axes, (a, b), strict=True))
     summed, other = [np.shape(a)[n] for n in over_a], [np.shape(b)[n] for n in over_b]
     if summed != other:
         raise ValueError(

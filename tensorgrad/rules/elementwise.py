@@ -142,7 +142,7 @@ register(
 def unpack_clip(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Find the bounds by either of their names; either may be None, or missing."""
     params = dict(params)
-    a, low, high = (*args, None, None)[:3]
+    a, low, high = (*(args or (params.pop("a"),)), None, None)[:3]
     low = params.pop("a_min", params.pop("min", low))
     high = params.pop("a_max", params.pop("max", high))
     return (a, low, high), params

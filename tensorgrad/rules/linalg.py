@@ -100,11 +100,10 @@ def einsum_operand(i: int, g: Any, _out: Any, *arrays: Any, subscripts: str) -> 
     known = set("".join(term for term, _ in factors))
     here = "".join(letter for letter in wanted if letter in known)
     term = np.einsum(",".join(term for term, _ in factors) + "->" + here, *(a for _, a in factors))
-    if here != wanted:  # axes that were summed away, in no other operand: every element gets the same
-        missing = tuple(axis for axis, letter in enumerate(wanted) if letter not in known)
-        term = np.expand_dims(term, missing)
-        return np.broadcast_to(term, np.broadcast_shapes(np.shape(term), shape))
-    return term
+    if here != wanted:  # axes that were summed away, in no other operand
+        term = np.expand_dims(term, tuple(axis for axis, letter in enumerate(wanted) if letter not in known))
+    whole = np.broadcast_shapes(np.shape(term), shape)  # there, and where the others have length 1, all get the same
+    return term if np.shape(term) == whole else np.broadcast_to(term, whole)
 
 
 def identity(n: int, like: Any) -> Any:
@@ -130,5 +129,6 @@ register_each(
         (((5, 2, 3), (3,)), {"subscripts": "...j,j"}),
         (((2,), (3,), (2, 3)), {"subscripts": "i,j,ij->"}),
         (((1, 3), (2, 3)), {"subscripts": "ij,ij->i"}),
+        (((2, 1), (3, 2)), {"subscripts": "ij,jk->ik"}),
     ],
 )

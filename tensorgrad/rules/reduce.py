@@ -45,13 +45,9 @@ register(
     lambda g, _y, _x, axis=None, keepdims=False: spread(g * (np.size(_y) / max(np.size(_x), 1)), _x, axis, keepdims),
     cases=REDUCTIONS,
 )
-register(
-    np.max,
-    lambda g, y, x, axis=None, keepdims=False: extremum(g, y, x, axis, keepdims),
-    cases=REDUCTIONS,
-)
-register(
-    np.min,
-    lambda g, y, x, axis=None, keepdims=False: extremum(g, y, x, axis, keepdims),
-    cases=REDUCTIONS,
-)
+for fn in (np.max, np.min, np.amax, np.amin):
+    register(
+        fn,
+        lambda g, y, x, axis=None, keepdims=False: extremum(g, y, x, axis, keepdims),
+        cases=REDUCTIONS,
+    )

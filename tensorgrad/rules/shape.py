@@ -1,5 +1,6 @@
 """Rules of functions that rearrange: reshape, transpose, move and insert axes, broadcast, join."""
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -65,20 +66,19 @@ def inverse(axes: Any) -> tuple[int, ...]:
 
 
 def unpack_concatenate(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Take the arrays out of their sequence; without an axis, flat."""
+    """Take the arrays out of their sequence, and note where each starts; without an axis, flat."""
     params = dict(params)
     arrays, axis = (*args, params.pop("axis", 0))[:2] if args else (params.pop("arrays"), params.pop("axis", 0))
     if axis is None:
         arrays, axis = [np.reshape(a, (-1,)) for a in arrays], 0
-    return tuple(arrays), {"axis": axis, **params}
+    lengths = [np.shape(a)[axis] for a in arrays if -np.ndim(a) <= axis < np.ndim(a)]  # NumPy refuses any others
+    return tuple(arrays), {**params, "axis": axis, "starts": tuple(accumulate(lengths, initial=0))}
 
 
-def part(i: int, g: Any, _y: Any, *_arrays: Any, axis: int) -> Any:
+def part(i: int, g: Any, _y: Any, *_arrays: Any, axis: int, starts: tuple[int, ...]) -> Any:
     """Return what of the gradient of the joined array belongs to the i-th."""
-    lengths = [np.shape(a)[axis] for a in _arrays]
-    start = sum(lengths[:i])
     index = [slice(None)] * np.ndim(g)
-    index[axis] = slice(start, start + lengths[i])
+    index[axis] = slice(starts[i], starts[i + 1])
     return getitem(g, tuple(index))
 
 
@@ -86,7 +86,7 @@ register_each(
     np.concatenate,
     part,
     reads=(),
-    forward=lambda *arrays, axis: np.concatenate(arrays, axis=axis),
+    forward=lambda *arrays, axis, starts: np.concatenate(arrays, axis=axis),
     unpack=unpack_concatenate,
     cases=[(((2, 3), (1, 3)), {}), (((2, 3), (2, 1), (2, 2)), {"axis": -1}), (((2, 3), (2,)), {"axis": None})],
 )

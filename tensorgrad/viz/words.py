@@ -8,7 +8,7 @@ from tensorgrad.node import Node
 
 INFIX = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "power": "**", "matmul": "@"}
 SYMMETRIC = {"add", "multiply"}
-SHOWN_BY_SHAPE = {"shape", "dtype"}  # parameters that say what the card's second line says
+SHOWN_BY_SHAPE = {"shape", "dtype", "starts"}  # parameters that say what the card's second line says
 
 
 def short_dtype(dtype: np.dtype[Any]) -> str:

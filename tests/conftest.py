@@ -1,0 +1,162 @@
+"""The calls that show every op of the registry, made from its entry: tests that take `call` run for each of them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import tensorgrad as tg
+from tensorgrad.op import OPS, Each, Op
+
+# Reproducible by default; `pytest --hypothesis-profile=explore` searches further, from another start each time.
+QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=10)
+settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=QUIET)
+settings.load_profile("ci")
+
+# Where the arrays do not simply come first, or a name depends on NumPy's version: the user's call
+USER_CALLS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.concatenate: lambda *arrays, **params: np.concatenate(arrays, **params),
+    np.stack: lambda *arrays, **params: np.stack(arrays, **params),
+    np.einsum: lambda *arrays, subscripts: np.einsum(subscripts, *arrays),
+    np.where: lambda c, x, y: np.where(np.greater(c, 0), x, y),
+    np.reshape: lambda a, shape, **params: np.reshape(a, shape, **params),
+    np.full_like: lambda a: np.full_like(a, 2.5),
+}
+SHAPES = ((2, 3), (3,), (2, 1), ())  # that an elementwise op is shown with, where no others are drawn
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of an op as users write it, but for its arrays."""
+
+    op: Op
+    shapes: tuple[tuple[int, ...], ...]
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *arrays: Any) -> Any:
+        return USER_CALLS.get(self.op.fn, self.op.fn)(*arrays, **self.params)
+
+    def __str__(self) -> str:
+        shapes = "" if self.elementwise else ",".join(str(shape).replace(" ", "") for shape in self.shapes)
+        params = ",".join(f"{name}={value}".replace(" ", "") for name, value in self.params.items())
+        return "-".join(filter(None, [self.op.name, shapes, params]))
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether the op takes any shapes that broadcast."""
+        return not self.op.cases
+
+    def values(self, seed: int = 0, shapes: Any = None) -> list[np.ndarray]:
+        """Return arrays for this call, in the op's domain, of which no two elements tie or come near a kink.
+
+        They are points of one grid, which has none at 0, in an order that `seed` says.
+        """
+        shapes = self.shapes if shapes is None else shapes
+        domain = self.op.domain
+        intervals = domain if isinstance(domain[0], tuple) else (domain,) * len(shapes)
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        step = min(high - low for low, high in intervals) / (sum(sizes) + 2)
+        rng, taken, arrays = np.random.default_rng(seed), set(), []
+        for (low, high), shape, size in zip(intervals, shapes, sizes, strict=True):
+            free = [k for k in range(int(low // step), int(high // step) + 1) if k not in taken]
+            free = [k for k in free if low <= (k + 0.37) * step <= high]
+            chosen = rng.choice(free, size, replace=False) if size else np.zeros(0)
+            taken.update(chosen)
+            arrays.append(((chosen + 0.37) * step).reshape(shape))
+        return arrays
+
+
+def calls_of(op: Op) -> list[Call]:
+    """Return the calls that an op's entry says to test; none if it does not say enough."""
+    if op.cases:
+        return [Call(op, shapes, params) for shapes, params in op.cases]
+    if op.kind == "composite" or isinstance(op.vjps, Each):
+        return []
+    n = len(op.vjps) or (op.fn.nin if isinstance(op.fn, np.ufunc) else 1)
+    return [Call(op, SHAPES[:n])]
+
+
+def calls(*kinds: str) -> Iterator[Call]:
+    """Return the calls of all ops of some kinds."""
+    return (call for op in OPS.values() if op.kind in kinds for call in calls_of(op))
+
+
+DIFFERENTIABLE = list(calls("rules", "composite"))  # now: doctests of this session register toys later
+CONSTANT = list(calls("step"))
+PLAIN = [op for op in OPS.values() if op.kind == "plain"]
+UNCOVERED = [op.name for op in OPS.values() if op.kind in ("rules", "composite") and not calls_of(op)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that take `call`, `constant` or `plain` once for each of these in the registry."""
+    for name, found in (("call", DIFFERENTIABLE), ("constant", CONSTANT)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, found, ids=str)
+    if "plain" in metafunc.fixturenames:
+        metafunc.parametrize("plain", PLAIN, ids=lambda op: op.name)
+
+
+@pytest.fixture(scope="session")
+def all_calls() -> list[Call]:
+    """Every call of a differentiable op."""
+    return DIFFERENTIABLE
+
+
+@pytest.fixture(scope="session")
+def uncovered() -> list[str]:
+    """The differentiable ops whose entry shows no call."""
+    return UNCOVERED
+
+
+def weigh(weights: Any, out: Any) -> Any:
+    """Return the sum of all elements of a result, or of several, each times its weight."""
+    outs = out if isinstance(out, tuple | list) else [out]
+    terms = [np.sum(np.multiply(w, y)) for w, y in zip(weights, outs, strict=True)]
+    return sum(terms[1:], terms[0])
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A call as a function of numbers to a number: arrays and weights to the weighted sum of its results."""
+
+    call: Call
+    outs: int
+
+    def __call__(self, arrays: Any) -> Any:
+        return weigh(arrays[: self.outs], self.call(*arrays[self.outs :]))
+
+    def gradients(self, arrays: Any) -> list[Any]:
+        """Return the gradient for each array, weights included."""
+        leaves = leaves_of(arrays)
+        return tg.gradients(self(leaves), leaves)
+
+    def curvature(self, arrays: Any, along: Any) -> list[Any]:
+        """Return the Hessian times `along`: the gradient of <gradient, along>."""
+        leaves = leaves_of(arrays)
+        slopes = tg.gradients(self(leaves), leaves, create_graph=True)
+        return tg.gradients(weigh(along, slopes), leaves)
+
+
+def leaves_of(arrays: Any) -> list[tg.Tensor]:
+    """Return leaves that hold the arrays themselves, in whatever memory layout they have."""
+    leaves = [tg.tensor(a, requires_grad=True) for a in arrays]
+    for leaf, a in zip(leaves, arrays, strict=True):
+        leaf.data = a
+    return leaves
+
+
+@pytest.fixture(scope="session")
+def weighed() -> Callable[[Call, list[np.ndarray], int], tuple[Weighed, list[np.ndarray]]]:
+    """Make a function to a number of a call and its arrays: the function, and weights to put before the arrays."""
+
+    def make(call: Call, arrays: list[np.ndarray], seed: int = 0) -> tuple[Weighed, list[np.ndarray]]:
+        out = call(*arrays)
+        outs = out if isinstance(out, tuple | list) else [out]
+        rng = np.random.default_rng(seed)
+        return Weighed(call, len(outs)), [rng.uniform(0.5, 1.5, np.shape(y)) for y in outs]
+
+    return make

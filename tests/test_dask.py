@@ -1,0 +1,84 @@
+"""Every rule over Dask arrays: lazy from end to end, and equal to NumPy."""
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+
+CLOSE = {"rtol": 1e-12, "atol": 1e-12}  # Dask sums block by block: only the order of rounding differs
+
+REFUSED_BY_DASK = {
+    "ravel-(2,3)-order=F": "its reshape has no order",
+    "reshape-(4,)-shape=(2,-1),order=F": "its reshape has no order",
+    "reshape-(2,3)-shape=(3,2)": "its reshape merges and splits axes only",
+    "getitem-(3,4)-index=([0,0,1],[1,1,3])": "it reads by one list of numbers at a time",
+}
+
+
+def lazy(a):
+    """Return an array as a Dask array of at least two blocks along each axis that allows it."""
+    return da.from_array(a, chunks=tuple(max(1, (n + 1) // 2) for n in np.shape(a)))
+
+
+def refuse_to_compute(*_, **__):
+    raise AssertionError("computed an array that should have stayed lazy")
+
+
+def same(found, expected):
+    assert all(isinstance(g, da.Array) for g in found)
+    for g, e in zip(found, expected, strict=True):
+        assert (g.shape, g.dtype) == (e.shape, e.dtype)
+        np.testing.assert_allclose(g.compute(scheduler="synchronous"), e, **CLOSE)
+
+
+@pytest.fixture
+def supported(call):
+    """The call, if Dask itself can do it."""
+    if reason := REFUSED_BY_DASK.get(str(call)):
+        pytest.skip(f"Dask cannot: {reason}")
+    return call
+
+
+def test_forward_equals_numpy(supported):
+    arrays = supported.values()
+    expected = supported(*arrays)
+    with dask.config.set(scheduler=refuse_to_compute):
+        out = supported(*[tg.tensor(lazy(a), requires_grad=True) for a in arrays])
+    outs, expected = (out, expected) if isinstance(expected, tuple | list) else ([out], [expected])
+    same([y.data for y in outs], expected)
+
+
+def test_gradients_equal_numpys(supported, weighed):
+    f, weights = weighed(supported, supported.values())
+    arrays = [*weights, *supported.values()]
+    with dask.config.set(scheduler=refuse_to_compute):
+        found = f.gradients([lazy(a) for a in arrays])
+    same(found, f.gradients(arrays))
+
+
+def test_second_gradients_equal_numpys(supported, weighed):
+    f, weights = weighed(supported, supported.values())
+    arrays = [*weights, *supported.values()]
+    along = [np.cos(a) for a in arrays]
+    with dask.config.set(scheduler=refuse_to_compute):
+        found = f.curvature([lazy(a) for a in arrays], [lazy(v) for v in along])
+    same(found, f.curvature(arrays, along))
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_DASK)
+def test_what_dask_refuses_is_still_refused(name, all_calls, weighed):
+    (refused,) = [call for call in all_calls if str(call) == name]
+    f, weights = weighed(refused, refused.values())
+    with pytest.raises((NotImplementedError, TypeError, FutureWarning)):
+        f.gradients([lazy(a) for a in [*weights, *refused.values()]])
+
+
+def test_backward_gives_lazy_gradients():
+    x = tg.tensor(lazy(np.arange(6.0)), requires_grad=True)
+    with dask.config.set(scheduler=refuse_to_compute):
+        np.sum(x * x).backward()
+        np.sum(x[1:3]).backward()
+    same([x.grad], [np.array([0.0, 3.0, 5.0, 6.0, 8.0, 10.0])])
