@@ -11,7 +11,7 @@ def options(description: str | None, *, seed: int = 0, extra: Any = None) -> arg
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=seed, help="where random numbers start (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
-    parser.add_argument("--out", type=Path, metavar="DIR", default="out", help="where pictures go (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", default="out", help="for pictures (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="a short run, to see that everything works")
     if extra is not None:
         extra(parser)

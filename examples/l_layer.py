@@ -110,7 +110,7 @@ def draw(losses: dict[str, list[float]], plateau: float, file: Path) -> None:
     fig, ax = plt.subplots(figsize=(8, 5), layout="constrained")
     for name, values in losses.items():
         ax.plot(np.arange(len(values)) * EVERY, values, label=f"{name}: {'-'.join(map(str, NETWORKS[name][0]))}")
-    ax.axhline(plateau, color="grey", linestyle=":", label="always the same answer")
+    ax.axhline(plateau, color="black", linestyle=":", zorder=3, label="always the same answer")
     ax.set(xlabel="step", ylabel="cross entropy (nats)", yscale="log")
     ax.set_title(f"breast cancer data, gradient descent on full batches, lr {LR}")
     ax.grid(alpha=0.3)
