@@ -1,0 +1,6 @@
+"""Prove gradients right: against differences of the function itself, each with its own error bar."""
+
+from tensorgrad.testing.gradcheck import gradcheck
+from tensorgrad.testing.report import GradientError, GradientWarning, Report
+
+__all__ = ["gradcheck", "GradientError", "GradientWarning", "Report"]

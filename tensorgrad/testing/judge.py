@@ -1,0 +1,96 @@
+"""Judges one comparison of a gradient with the oracle: right, wrong, or not to be told."""
+
+import math
+from dataclasses import dataclass
+
+from tensorgrad.testing.oracle import Array, Estimate
+from tensorgrad.testing.report import Verdict
+
+SAFETY = 10.0  # times the estimated errors: they are estimates
+RESOLUTION = 1e-3  # relative error below which a comparison says something: wrong by 1 % is seen
+CLEAR = 0.1  # relative error below which a difference is an accusation
+NOTHING = 1e-6  # a slope below this part of the function's size may pass for 0
+
+
+@dataclass(frozen=True)
+class Way:
+    """A direction in which one input moves: one element of it, or all."""
+
+    array: int  # number of the input
+    direction: Array  # of all its elements; of length 1 for one element
+    element: int | None = None  # flat index; None for all
+
+    def of(self, values: Array) -> Array:
+        """Return those of the values, one for each element of the input, that belong to the elements that move."""
+        return values if self.element is None else values[self.element : self.element + 1]
+
+    def moved(self, x: Array, t: float) -> Array:
+        """Return the input, `t` along the way."""
+        if self.element is None:
+            return x + (t * self.direction).reshape(x.shape)
+        x = x.copy()
+        x.reshape(-1)[self.element] += t * self.direction[0]
+        return x
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The slope under test and the measured one, along one way. All numbers are for a step as long as its direction."""
+
+    way: Way
+    claimed: float
+    measured: Estimate
+    doubt: float  # rounding of the claim
+    least: float  # a claim below this may be rounding alone
+    size: float  # of the function, and of its change when the input changes as a whole
+    resolution: float  # RESOLUTION, or what the dtype allows
+    grain: float  # relative, of gradients after cancellation in the dtype
+    confirmed: bool = False  # by further measurements
+
+    @property
+    def bound(self) -> float:
+        """How far apart the two may be."""
+        return SAFETY * (self.measured.error + self.doubt)
+
+    @property
+    def apart(self) -> float:
+        """How far apart they are; at a kink, any slope between the one-sided ones is right."""
+        return max(abs(self.claimed - self.measured.value) - self.measured.kink, 0.0)
+
+    @property
+    def large(self) -> float:
+        """The larger of the two."""
+        claimed = abs(self.claimed) if math.isfinite(self.claimed) else 0.0
+        return max(claimed, abs(self.measured.value), self.measured.kink)
+
+    @property
+    def excess(self) -> float:
+        """How far apart they are, as a multiple of the bound."""
+        return math.inf if not math.isfinite(self.claimed) else self.apart / self.bound if self.apart else 0.0
+
+    @property
+    def relative(self) -> float:
+        """How far apart they are, relative to the larger."""
+        return math.inf if not math.isfinite(self.claimed) else self.apart / self.large if self.apart else 0.0
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the function has no derivative here, but one on each side."""
+        return self.measured.kink > RESOLUTION * self.large
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the comparison says."""
+        error, doubt = SAFETY * self.measured.error, SAFETY * self.doubt
+        nothing = max(NOTHING, self.grain) * self.size
+        if not math.isfinite(self.claimed):
+            known = math.isfinite(self.measured.value) and not self.kinked
+            return "wrong" if known and error <= max(self.resolution * self.large, nothing) else "inconclusive"
+        if not math.isfinite(self.bound):
+            return "inconclusive"
+        if self.apart > self.bound:
+            return "wrong" if self.bound <= CLEAR * self.large else "inconclusive"
+        if error <= self.resolution * self.large and doubt <= max(self.resolution * self.large, nothing):
+            return "right"
+        zero = abs(self.claimed) <= self.least and abs(self.measured.value) <= self.bound
+        return "right" if zero and self.bound <= nothing else "inconclusive"

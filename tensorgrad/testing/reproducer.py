@@ -1,0 +1,92 @@
+"""Writes a regression test for a failed check."""
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.graph import Tensor
+
+Function = Callable[..., Any]
+WRITTEN = 1000  # elements of an array up to which it is written out
+
+
+def reproducer(f: Function, inputs: tuple[Any, ...], vjp: Function | None, order: int, seed: int) -> str:
+    """Return Python source of a test that repeats a check.
+
+    Functions are imported where they can be, else their source is pasted; what they close over is for the reader to
+    add. Inputs of more than WRITTEN elements are loaded from files that the test names.
+
+    >>> print(reproducer(np.tanh, (np.array([1.0]),), None, 2, 0))
+    import numpy as np
+    from tensorgrad.testing import gradcheck
+    <BLANKLINE>
+    <BLANKLINE>
+    def test_gradient_of_tanh():
+        f = np.tanh
+        x = np.array([1.0])
+        gradcheck(f, x, order=2, rng=0)
+    """
+    imports = ["import numpy as np", "from tensorgrad.testing import gradcheck"]
+    body: list[str] = []
+    arguments = list("xyz"[: len(inputs)]) if len(inputs) <= 3 else [f"x{i}" for i in range(len(inputs))]
+    for name, function in (("f", f), ("vjp", vjp)):
+        if function is not None:
+            module, lines = source(name, function)
+            imports += [module] if module else []
+            body += lines
+    body += [f"{name} = {literal(x, name)}" for name, x in zip(arguments, inputs, strict=True)]
+    options = f"order={order}" if vjp is None else "vjp=vjp"
+    body.append(f"gradcheck(f, {', '.join(arguments)}, {options}, rng={seed})")
+    name = getattr(f, "__name__", "f")
+    test = f"def test_gradient_of_{name if name.isidentifier() else 'a_function'}():"
+    return "\n".join([*imports, "", "", test, *(textwrap.indent(line, "    ") for line in body)])
+
+
+def source(name: str, function: Function) -> tuple[str, list[str]]:
+    """Return the import that a function needs, or "", and the lines that define it under `name`."""
+    own = getattr(function, "__name__", "")
+    module = getattr(function, "__module__", None)
+    if isinstance(function, np.ufunc) or (module or "").startswith("numpy"):
+        return "", [f"{name} = np.{own}"]
+    if module not in (None, "__main__") and getattr(sys.modules.get(module), own, None) is function:
+        return f"from {module} import {own}", [f"{name} = {own}"]
+    try:
+        text = textwrap.dedent(inspect.getsource(function)).strip()
+    except (OSError, TypeError):
+        return "", [f"{name} = ...  # {own or type(function).__name__}"]
+    if own == "<lambda>":
+        return "", [f"{name} = {lambda_in(text)}"]
+    return "", [text, f"{name} = {own}"]
+
+
+def lambda_in(text: str) -> str:
+    """Return the first lambda in a piece of source, which may be cut from the middle of a statement."""
+    start = text.find("lambda")
+    for end in range(len(text), start, -1):
+        try:
+            tree = ast.parse(text[start:end].strip(), mode="eval")
+        except SyntaxError:
+            continue
+        part = tree.body.elts[0] if isinstance(tree.body, ast.Tuple) else tree.body
+        if isinstance(part, ast.Lambda):
+            return ast.unparse(part)
+    return f"...  # {text}"
+
+
+def literal(x: Any, name: str) -> str:
+    """Return Python source of an input."""
+    if isinstance(x, Tensor):
+        x = x.data
+    if isinstance(x, list | tuple) and not all(isinstance(a, int | float) for a in x):
+        return "[" + ", ".join(literal(a, f"{name}{i}") for i, a in enumerate(x)) + "]"
+    x = np.asarray(x)
+    if x.size > WRITTEN:
+        return f'np.load("{name}.npy")  # {x.dtype} of shape {x.shape}: too large to write out, keep it with np.save'
+    dtype = "" if x.dtype == np.float64 else f", dtype=np.{x.dtype}"
+    shape = f".reshape({x.shape})" if x.size == 0 else ""
+    return f"np.array({x.tolist()!r}{dtype}){shape}"
