@@ -3,21 +3,39 @@
 import linecache
 import os
 import sys
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 NUMPY = os.sep + os.path.join("site-packages", "numpy") + os.sep
 
 
+def foreign_to_users(filename: str) -> bool:
+    """Whether a file is ours, or NumPy's."""
+    return filename.startswith(HERE) or NUMPY in filename
+
+
 def user_line() -> str:
-    """Return the innermost line of code that is neither ours nor NumPy's, as 'file:12: y = x @ w'."""
+    """Return the line of user's code that called us, as 'file.py:12: y = x @ w'."""
     frame = sys._getframe(1)
-    while frame.f_back and (frame.f_code.co_filename.startswith(HERE) or NUMPY in frame.f_code.co_filename):
+    while frame.f_back and foreign_to_users(frame.f_code.co_filename):
         frame = frame.f_back
-    filename, number = frame.f_code.co_filename, frame.f_lineno
-    return f"{os.path.basename(filename)}:{number}: {linecache.getline(filename, number).strip()}".rstrip(": ")
+    return shown(frame.f_code.co_filename, frame.f_lineno)
+
+
+def crash_line(error: BaseException) -> str:
+    """Return the innermost line of user's code that an error came through; nothing if it is all ours."""
+    places = [(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
+    theirs = [place for place in places if not foreign_to_users(place[0])]
+    return shown(*theirs[-1]) if theirs else ""
+
+
+def shown(filename: str, number: int) -> str:
+    """Return a line as 'file.py:12: its text'."""
+    text = linecache.getline(filename, number).strip()
+    return f"{os.path.basename(filename)}:{number}" + (f": {text}" if text else "")
 
 
 def note_line(error: BaseException) -> None:
-    """Add the user's line to an error, once."""
+    """Add the user's line to an error, once: where it was raised, if that is user's code, else where we were called."""
     if not any(note.startswith("at ") for note in getattr(error, "__notes__", ())):
-        error.add_note(f"at {user_line()}")
+        error.add_note(f"at {crash_line(error) or user_line()}")

@@ -605,3 +605,14 @@ def test_a_random_program_has_the_gradient_that_finite_differences_give(program)
         unit[which, place] = step
         ends = [run(*[a + sign * u for a, u in zip(arrays, unit, strict=True)]) for sign in (1, -1)]
         np.testing.assert_allclose(found[which][place], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-7)
+
+
+def test_an_error_in_a_rule_names_the_line_of_the_rule_that_raised():
+    @tg.primitive(lambda g, y, _x: g.nothing_of_that_name)
+    def op(x):
+        return np.tanh(x)
+
+    with pytest.raises(AttributeError) as caught:
+        op(tg.tensor(1.0, requires_grad=True)).backward()
+    assert caught.value.__notes__[0] == "in the derivative of op for argument 0"
+    assert caught.value.__notes__[1].endswith("@tg.primitive(lambda g, y, _x: g.nothing_of_that_name)")

@@ -1,9 +1,6 @@
 """What is checked: a function and its gradient, whoever wrote them, as functions of a list of arrays."""
 
-import linecache
 import math
-import os
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ from numpy.typing import NDArray
 
 from tensorgrad.autograd import gradients
 from tensorgrad.creation import tensor
-from tensorgrad.errors import HERE, NUMPY, user_line
+from tensorgrad.errors import crash_line, shown, user_line
 from tensorgrad.graph import Tensor
 from tensorgrad.node import enable_grad, no_grad
 from tensorgrad.rng import Rng
@@ -255,16 +252,3 @@ def line_of(f: Function) -> str:
     """Return where a function is defined, or from where the check is called if that is not Python code."""
     code = getattr(getattr(f, "__wrapped__", getattr(f, "func", f)), "__code__", None)
     return user_line() if code is None else shown(code.co_filename, code.co_firstlineno)
-
-
-def crash_line(error: Exception) -> str:
-    """Return the innermost line of the user's code in a traceback."""
-    frames = [(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
-    theirs = [place for place in frames if not place[0].startswith(HERE) and NUMPY not in place[0]]
-    return shown(*theirs[-1]) if theirs else ""
-
-
-def shown(filename: str, number: int) -> str:
-    """Return a line as 'file.py:12: its text'."""
-    text = linecache.getline(filename, number).strip()
-    return f"{os.path.basename(filename)}:{number}" + (f": {text}" if text else "")
