@@ -216,3 +216,73 @@ def test_optimizers_can_be_pickled_and_copied_together_with_their_model():
         twin_model(np.ones((1, 2))).sum().backward()
         twin.step()
         assert not np.array_equal(twin_model.weight.data, model.weight.data)
+
+
+def test_a_step_is_noticed_also_where_the_graph_read_a_view_of_the_parameter():
+    w, x = tg.tensor([[2.0, 3.0]], requires_grad=True, name="w"), tg.tensor([[1.0, 1.0]], requires_grad=True)
+    driver = optim.SGD([w])
+    for _ in range(2):  # from the first step on, the parameter's array is changed in place
+        loss = (w.T * x).sum()
+        loss.backward(retain_graph=True)
+        driver.step()
+    with pytest.raises(RuntimeError, match="the data of 'w' was replaced after multiply had used it"):
+        loss.backward()
+
+
+def test_an_array_that_the_user_assigned_is_never_written_to():
+    model, mine = tg.nn.Linear(2, 1, rng=0), np.ones((2, 1))
+    driver = optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(3):
+        model.weight.data = mine
+        model(np.ones((1, 2))).sum().backward()
+        driver.step()
+        driver.zero_grad()
+        np.testing.assert_array_equal(model.weight.data, [[0.5], [0.5]])
+    np.testing.assert_array_equal(mine, np.ones((2, 1)))
+
+
+def test_two_optimizers_may_share_parameters():
+    def run(kinds):
+        p = tg.tensor([1.0, 2.0], requires_grad=True)
+        drivers = [kind([p], lr=0.1) for kind in kinds]
+        for driver in drivers * 3:
+            p.grad = slope(p.data)
+            driver.step()
+        return p.data
+
+    q, states = np.array([1.0, 2.0]), [None, None]
+    for i in [0, 1] * 3:
+        q, states[i] = (optim.adam, optim.momentum)[i](q, slope(q), states[i], lr=0.1)
+    np.testing.assert_allclose(run([optim.Adam, optim.Momentum]), q, rtol=1e-13)
+
+
+@pytest.mark.parametrize("block", [3, 7, 1000])
+def test_blocks_change_nothing_and_each_parameter_counts_its_own_steps(monkeypatch, block):
+    monkeypatch.setattr("tensorgrad.optim.flat.BLOCK", block)
+    shapes = [(2, 3), (), (5,), (1,), (4, 2)]
+    rng = np.random.default_rng(0)
+    values = [rng.standard_normal(shape) for shape in shapes]
+    leaves = [tg.tensor(v, requires_grad=True) for v in values]
+    states, driver = [None] * len(leaves), optim.Adam(leaves, lr=0.1)
+    for step in range(5):
+        leaves[2].requires_grad = step != 1
+        for i, leaf in enumerate(leaves):
+            g = rng.standard_normal(leaf.shape)
+            leaf.grad = g
+            if leaf.requires_grad:
+                values[i], states[i] = optim.adam(values[i], g, states[i], lr=0.1)
+        driver.step()
+    for leaf, value in zip(leaves, values, strict=True):
+        np.testing.assert_allclose(leaf.data, value, rtol=1e-12)
+
+
+def test_parameters_of_different_dtypes_are_updated_together_and_may_change_dtype_on_the_way():
+    a, b = tg.tensor([1.0], requires_grad=True), tg.tensor(np.float32([1.0]), requires_grad=True)
+    driver = optim.Adam([a, b], lr=0.1)
+    for _ in range(2):
+        for p in (a, b):
+            p.grad = np.ones(1)
+        driver.step()
+        a.data = a.data.astype(np.float32)
+    assert a.dtype == b.dtype == np.float32
+    np.testing.assert_allclose(a.data, b.data, rtol=1e-6)

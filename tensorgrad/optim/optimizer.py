@@ -6,15 +6,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tensorgrad.optim import inplace
+from tensorgrad.optim.flat import Flat
 from tensorgrad.optim.updates import Moments, Squares, Velocity, adam, momentum, rmsprop, sgd
 
 Parameter = Any  # a leaf tensor: .data, .grad, .requires_grad, .name
 
 
 class Optimizer:
-    """Changes parameters by their gradients, each by the same update rule with a state of its own."""
+    """Changes parameters by their gradients, each by the same update rule with a state of its own.
+
+    Parameters that are NumPy arrays are updated in place, as views of flat arrays; others by the pure rule.
+    """
 
     update: ClassVar[Callable[..., tuple[Any, Any]]]
+    in_place: ClassVar[Callable[..., None]]
     state_type: ClassVar[type[Any]]
 
     def __init__(self, params: Iterable[Parameter], lr: float, **options: Any) -> None:
@@ -29,7 +35,8 @@ class Optimizer:
                 raise TypeError(f"parameter {i} is not a tensor that requires a gradient, but {p!r:.60}")
         self.lr = lr
         self.options = options
-        self.states: list[Any] = [None] * len(self.params)
+        self.states: dict[int, Any] = {}  # of parameters that are no NumPy arrays, by place
+        self.flats: dict[Any, tuple[list[int], Flat]] = {}  # by dtype: the places of the others, and their arrays
 
     @property
     def lr(self) -> float:
@@ -45,39 +52,85 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that requires a gradient. Raises RuntimeError, naming it, if one has none."""
-        active = [(i, p) for i, p in enumerate(self.params) if p.requires_grad]
-        for i, p in active:
-            if p.grad is None:
+        params = self.params
+        for i, p in enumerate(params):
+            if p.grad is None and p.requires_grad:
                 raise RuntimeError(
                     f"{p.name or f'parameter {i}'} requires a gradient and has none at step(): "
                     "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
                 )
-        update = type(self).update
-        for i, p in active:
-            p.data, self.states[i] = update(p.data, p.grad, self.states[i], lr=self._lr, **self.options)
+        if not all(flat.holds() for _, flat in self.flats.values()):
+            self.load_state_dict(self.state_dict())
+        if not self.flats and not self.states:
+            self.arrange()
+        options = {"lr": self._lr, **self.options}
+        for places, flat in self.flats.values():
+            active = [k for k, i in enumerate(places) if params[i].requires_grad]
+            flat.update(active, type(self).in_place, options)
+        for i, state in self.states.items():
+            if params[i].requires_grad:
+                params[i].data, self.states[i] = type(self).update(params[i].data, params[i].grad, state, **options)
+
+    def arrange(self) -> None:
+        """Sort the parameters by dtype into flat arrays; those of other array types get a state each."""
+        places: dict[Any, list[int]] = {}
+        for i, p in enumerate(self.params):
+            if isinstance(p.data, np.ndarray):
+                places.setdefault(p.dtype, []).append(i)
+            else:
+                self.states[i] = None
+        self.flats = {
+            dtype: (found, Flat([self.params[i] for i in found], len(self.moments())))
+            for dtype, found in places.items()
+        }
+
+    def refuse_complex(self) -> None:
+        """Raise TypeError if a parameter is complex: the square of its gradient is no size."""
+        for i, p in enumerate(self.params):
+            if p.dtype.kind == "c":
+                raise TypeError(
+                    f"{type(self).__name__} takes real parameters, {p.name or f'parameter {i}'} is complex: "
+                    "make its real and its imaginary part parameters"
+                )
+
+    def moments(self) -> tuple[str, ...]:
+        """Return the names of the averages that the rule keeps per element."""
+        return tuple(name for name in self.state_type._fields if name != "t")
 
     def zero_grad(self) -> None:
         """Forget all gradients: sets them to None."""
         for p in self.params:
-            p.grad = None
+            p.leaf.grad = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the learning rate and the state of every parameter as a flat dict of arrays, which np.savez keeps."""
         state = {"lr": np.asarray(self.lr)}
-        for i, kept in enumerate(self.states):
+        for i, kept in sorted({**self.states, **self.flat_states()}.items()):
             for name, value in {} if kept is None else kept._asdict().items():
                 state[f"{i}.{name}"] = np.array(value)
         return state
 
+    def flat_states(self) -> dict[int, Any]:
+        """Return the states of the parameters in flat arrays, of those that have taken a step, by place."""
+        found = {}
+        for places, flat in self.flats.values():
+            for i, span, view, t in zip(places, flat.spans, flat.views, flat.steps, strict=True):
+                if t and flat.moments:
+                    kept = iter(m[span].reshape(view.shape) for m in flat.moments)
+                    found[i] = self.state_type(*(t if name == "t" else next(kept) for name in self.state_type._fields))
+        return found
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises KeyError or ValueError if it is not of these parameters."""
-        fields = self.state_type._fields
+        if "lr" not in state:
+            raise KeyError(f"the state lacks lr: is it one that {type(self).__name__}.state_dict() returned?")
+        fields = self.state_type._fields if self.moments() else ()
         known = {"lr", *(f"{i}.{name}" for i in range(len(self.params)) for name in fields)}
         if extra := sorted(set(state.keys()) - known):
             raise KeyError(
                 f"the state has {', '.join(extra)}, which {type(self).__name__} of {len(self.params)} has not"
             )
-        states: list[Any] = []
+        states: dict[int, Any] = {}
         for i, p in enumerate(self.params):
             found: list[Any] = [np.array(state[f"{i}.{name}"]) for name in fields if f"{i}.{name}" in state]
             if found and len(found) != len(fields):
@@ -86,8 +139,24 @@ class Optimizer:
                 if name != "t" and value.shape != p.shape:
                     raise ValueError(f"{i}.{name} has shape {value.shape}, {p.name or f'parameter {i}'} has {p.shape}")
             found = [int(value) if name == "t" else value for name, value in zip(fields, found, strict=False)]
-            states.append(self.state_type(*found) if found else None)
-        self.lr, self.states = float(state["lr"]), states
+            if found:
+                states[i] = self.state_type(*found)
+        self.lr, self.states = float(state["lr"]), {}
+        self.arrange()
+        self.states = {i: states.get(i) for i in self.states}
+        for places, flat in self.flats.values():
+            for k, i in enumerate(places):
+                if i in states:
+                    flat.steps[k] = getattr(states[i], "t", 1)
+                    for moment, name in zip(flat.moments, self.moments(), strict=True):
+                        moment[flat.spans[k]] = getattr(states[i], name).reshape(-1)
+
+    def __getstate__(self) -> dict[str, Any]:  # views do not survive pickling or copying: the next step makes new ones
+        return {"params": self.params, "options": self.options, "state": self.state_dict()}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.params, self.options = kept["params"], kept["options"]
+        self.load_state_dict(kept["state"])
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={value}" for name, value in self.options.items())
@@ -97,7 +166,7 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent, with classical momentum v = momentum * v + g, or Nesterov's; see `sgd`."""
 
-    update, state_type = sgd, Velocity
+    update, in_place, state_type = sgd, inplace.sgd, Velocity
 
     def __init__(
         self,
@@ -115,6 +184,10 @@ class SGD(Optimizer):
             raise ValueError(f"weight_decay must not be negative, got {weight_decay}")
         super().__init__(params, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
+    def moments(self) -> tuple[str, ...]:
+        """Return the velocity, if there is momentum."""
+        return ("v",) if self.options["momentum"] else ()
+
 
 class Momentum(Optimizer):
     """Gradient descent along the moving average v = beta * v + (1 - beta) * g; see `momentum`.
@@ -123,7 +196,7 @@ class Momentum(Optimizer):
     SGD(momentum=0.9).
     """
 
-    update, state_type = momentum, Velocity
+    update, in_place, state_type = momentum, inplace.momentum, Velocity
 
     def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9) -> None:
         super().__init__(params, lr, beta=require_fraction("beta", beta))
@@ -132,16 +205,17 @@ class Momentum(Optimizer):
 class RMSProp(Optimizer):
     """Gradient descent with each step divided by the root of the mean square of past gradients; see `rmsprop`."""
 
-    update, state_type = rmsprop, Squares
+    update, in_place, state_type = rmsprop, inplace.rmsprop, Squares
 
     def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9, eps: float = 1e-8) -> None:
         super().__init__(params, lr, beta=require_fraction("beta", beta), eps=eps)
+        self.refuse_complex()
 
 
 class Adam(Optimizer):
     """Momentum and RMSProp in one, both corrected for their start; see `adam`."""
 
-    update, state_type = adam, Moments
+    update, in_place, state_type = adam, inplace.adam, Moments
 
     def __init__(
         self,
@@ -153,6 +227,7 @@ class Adam(Optimizer):
     ) -> None:
         b1, b2 = betas
         super().__init__(params, lr, betas=(require_fraction("beta1", b1), require_fraction("beta2", b2)), eps=eps)
+        self.refuse_complex()
 
 
 def require_fraction(name: str, value: float) -> float:
@@ -170,7 +245,10 @@ def clip_grad_norm(params: Iterable[Parameter], max_norm: float) -> float:
     if not max_norm > 0:
         raise ValueError(f"max_norm must be positive, got {max_norm}")
     params = [p for p in params if p.grad is not None]
-    norm = math.sqrt(sum(float(np.sum(np.square(np.abs(p.grad)), dtype=np.float64)) for p in params))
+    wide = (
+        np.asarray(p.grad, dtype=np.result_type(p.grad, np.float64)) for p in params
+    )  # squares may overflow float32
+    norm = math.hypot(*(float(np.linalg.norm(g)) for g in wide))
     if max_norm < norm < math.inf:
         for p in params:
             p.grad = p.grad * (max_norm / norm)

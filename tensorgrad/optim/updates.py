@@ -49,7 +49,7 @@ def sgd(
         g = g + weight_decay * p
     if not momentum:
         return p - lr * g, None
-    v = g if state is None else momentum * state.v + g
+    v = +g if state is None else momentum * state.v + g  # a copy of g, which may be changed or reused
     return p - lr * (g + momentum * v if nesterov else v), Velocity(v)
 
 
