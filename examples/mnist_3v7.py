@@ -49,7 +49,8 @@ def draw_losses(histories: dict, file: Path) -> None:
     """Plot the loss of each optimizer over the epochs."""
     _, ax = plt.subplots(figsize=(8, 5))
     for name, history in histories.items():
-        ax.plot(range(1, len(history.loss) + 1), history.loss, marker="o", markersize=3, label=name)
+        style = "--" if name == "momentum" else "-"  # it runs along gradient descent
+        ax.plot(range(1, len(history.loss) + 1), history.loss, style, marker="o", markersize=3, label=name)
     ax.set(xlabel="epoch", ylabel="cross entropy (nats)", title="784-7-1 on MNIST 3 against 7, lr 0.0005", yscale="log")
     ax.legend()
     plt.savefig(file, dpi=120)
@@ -67,7 +68,8 @@ def draw_digits(X: np.ndarray, y: np.ndarray, correct: np.ndarray, rng: np.rando
                 digit, other = (3, 7) if y[place] else (7, 3)
                 ax.imshow(X[place].reshape(28, 28), cmap="gray_r")
                 ax.set_title(f"{digit}" if title == "right" else f"{digit}, taken for {other}", fontsize=9)
-    fig.suptitle(f"{correct.sum()} right (two rows above), {(~correct).sum()} wrong (two rows below)")
+    fig.suptitle(f"Adam: {correct.sum()} right (two rows above), {(~correct).sum()} wrong (two rows below)")
+    fig.tight_layout()
     plt.savefig(file, dpi=120)
     plt.close()
 

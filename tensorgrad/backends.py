@@ -22,6 +22,9 @@ class Recorder:
 
     __slots__ = ()
 
+    def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
 
 def foreign(x: object) -> bool:
     """Whether `x` is an array of a type other than NumPy's, which takes NumPy's functions over (NEP 18)."""
@@ -36,19 +39,17 @@ def dispatched(function: F) -> F:
     """
 
     def call(*args: Any, **params: Any) -> Any:
-        for a in args:
-            if type(a) not in PLAIN and takes_over(a):
-                types = tuple({type(b) for b in args if hasattr(type(b), "__array_function__")})
-                if (out := a.__array_function__(call, types, args, params)) is not NotImplemented:
-                    return out
+        for a in (*args, *params.values()) if params else args:
+            if type(a) not in PLAIN:
+                if isinstance(a, Recorder):
+                    return a.__array_function__(call, (), args, params)
+                if foreign(a) and not hasattr(type(a), "__getitem__"):
+                    types = tuple({type(b) for b in (*args, *params.values()) if foreign(b)})
+                    if (out := a.__array_function__(call, types, args, params)) is not NotImplemented:
+                        return out
         return function(*args, **params)
 
     return cast(F, update_wrapper(call, function))
-
-
-def takes_over(x: object) -> bool:
-    """Whether `x` is to be asked to run a function of ours."""
-    return isinstance(x, Recorder) or (foreign(x) and not hasattr(type(x), "__getitem__"))
 
 
 def owned(data: Any, dtype: Any = None) -> Any:
@@ -104,5 +105,5 @@ def gather_sums(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
 def names_places_once(index: Any) -> bool:
     """Whether an index can be told, by its types, to name no place twice: slices, numbers and masks."""
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = [np.asarray(part) for part in parts if isinstance(part, list | np.ndarray)]
+    arrays = [np.asarray(part) for part in parts if isinstance(part, list | tuple | np.ndarray)]
     return all(part.dtype == bool or part.ndim == 0 for part in arrays)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import dtype_of, owned
-from tensorgrad.graph import Tensor, raw, require_differentiable
+from tensorgrad.graph import Tensor, require_differentiable
 from tensorgrad.node import Leaf
 
 
@@ -19,7 +19,11 @@ def tensor(data: Any, *, requires_grad: bool = False, dtype: Any = None, name: s
     >>> w.grad
     array([2., 4.])
     """
-    data = owned(data._data if isinstance(data, Tensor) else data, dtype)
+    try:
+        data = owned(data._data if isinstance(data, Tensor) else data, dtype)
+    except ValueError as error:
+        error.add_note("a tensor is made of numbers, nested evenly: do all rows have the same length?")
+        raise
     if dtype_of(data).kind not in "biufc":
         raise TypeError(f"a tensor holds numbers, got {dtype_of(data)}: {data!r:.60}")
     if requires_grad:
@@ -41,8 +45,8 @@ def ones(shape: Any, **options: Any) -> Tensor:
 
 
 def full(shape: Any, value: Any, **options: Any) -> Tensor:
-    """Return a tensor filled with `value`; options as in `tensor`."""
-    return tensor(np.full(shape, raw(value)), **options)
+    """Return a tensor filled with `value`; options as in `tensor`. Raises TypeError if a gradient flows to `value`."""
+    return tensor(np.full(shape, np.asarray(value)), **options)
 
 
 def empty(shape: Any, **options: Any) -> Tensor:

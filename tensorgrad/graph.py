@@ -1,16 +1,18 @@
 """Records what NumPy is asked to do: a Tensor is an array and the Node it came from."""
 
 import math
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tensorgrad import rules  # noqa: F401  # fills OPS
-from tensorgrad.backends import NUMPY, PLAIN, Recorder, astype, dtype_of, foreign, getitem, owned
+from tensorgrad.backends import PLAIN, Recorder, astype, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
-from tensorgrad.node import Array, Leaf, Node, recording, tick
+from tensorgrad.node import Array, Leaf, Node, is_recording, tick
 from tensorgrad.op import OPS, Op
+from tensorgrad.rules.linalg import product
 
 
 def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
@@ -29,29 +31,42 @@ def unary(fn: np.ufunc) -> Callable[["Tensor"], "Tensor"]:
     return lambda self: record(fn, (self,), {})
 
 
-def binary(fn: np.ufunc) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[["Tensor", Any], "Tensor"]]:
-    """Make a ufunc an infix operator, from the left and from the right."""
-    op = OPS[fn]
-    if op.kind == "rules":  # what the rules read of two operands is known beforehand: `record`, unrolled
-        both, left, right = (op.kept(live) for live in ((True, True), (True, False), (False, True)))
+def binary(
+    fn: np.ufunc, operate: Callable[[Any, Any], Any]
+) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[["Tensor", Any], "Tensor"]]:
+    """Make a ufunc an infix operator, from the left and from the right; `operate` is Python's own."""
 
-    def forward(self: "Tensor", other: Any) -> Any:
+    def forward(self: "Tensor", other: Any) -> Any:  # `record` and `connect`, unrolled for two arrays
         if type(other) is Tensor:
             y, n = other._data, other.node
         elif type(other) in PLAIN:
             y, n = other, None
         else:
-            return record(fn, (self, other), {}) if compatible(self, other) else NotImplemented
+            return slow(self, other)
         x, m = self._data, self.node
         try:
-            out = fn(x, y)
+            out = operate(x, y)  # as the ufunc, but fast on NumPy's scalars
+            shape, dtype = out.shape, out.dtype
         except Exception:
-            return record(fn, (self, other), {})  # fails again, and says why
-        if (m is None and n is None) or not recording.get():
-            return wrap(out)
-        keep_out, (keep_x, keep_y) = both if m is not None and n is not None else left if n is None else right
-        args = x if keep_x else m or stand_in(x), y if keep_y else n or stand_in(y)
-        return connect(op, args, (m, n), {}, out, keep_out)
+            return slow(self, other)  # fails again, and says why; or the array type has no attributes
+        t: Tensor = new(Tensor)
+        t._data = out
+        if (m is None and n is None) or not is_recording():
+            t.node = None
+            return t
+        op = OPS[fn]
+        keep_x, keep_y, keep_out = op.pair[(m is not None) + 2 * (n is not None)]
+        node: Node = new(Node)
+        t.node = node
+        node.op = op
+        node.args = (x if keep_x else m or stand_in(x), y if keep_y else n or stand_in(y))
+        node.inputs = (m, n)
+        node.params = NOTHING
+        node.out = out if keep_out else None
+        node.shape = shape
+        node.dtype = dtype
+        node.seq = tick()
+        return t
 
     def slow(self: "Tensor", other: Any) -> Any:
         return record(fn, (self, other), {}) if compatible(self, other) else NotImplemented
@@ -59,7 +74,7 @@ def binary(fn: np.ufunc) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[
     def reverse(self: "Tensor", other: Any) -> Any:
         return record(fn, (other, self), {}) if compatible(self, other) else NotImplemented
 
-    return forward if op.kind == "rules" else slow, reverse
+    return forward if OPS[fn].kind == "rules" else slow, reverse
 
 
 def augmented(fn: np.ufunc) -> Callable[["Tensor", Any], "Tensor"]:
@@ -170,6 +185,8 @@ class Tensor(Recorder):
 
     @name.setter
     def name(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"a tensor's name is a string, got {name!r}")
         holder = self.leaf or self.node
         if holder is None:
             self._name = name
@@ -187,7 +204,9 @@ class Tensor(Recorder):
             if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
                 return NotImplemented
         if method != "__call__" or params.get("out") is not None:
-            if not any(isinstance(a, Tensor) for a in params.get("out", ())) and not (recording.get() and live(args)):
+            if not any(isinstance(a, Tensor) for a in params.get("out", ())) and not (
+                is_recording() and any_live(args)
+            ):
                 return getattr(ufunc, method)(*raw(args), **raw(params))
             what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else " with out=")
             raise TypeError(f"{what} has no derivative yet: call the function itself, or compute on .data")
@@ -255,13 +274,18 @@ class Tensor(Recorder):
             raise TypeError("a tensor inside a graph cannot be pickled or copied: take t.detach() first")
         return rebuild, (self._data, self.requires_grad, self.leaf is not None, self.name, self.grad)
 
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(np.ndarray, name):
+            raise AttributeError(f"tensors have no .{name} yet: write it with other functions, or compute on .data")
+        raise AttributeError(f"a tensor has no attribute {name!r}")
+
     def _refuse_leaving(self, what: str, cure: str) -> None:
-        if self.node is not None and recording.get():
+        if self.node is not None and is_recording():
             raise TypeError(f"{what} of a tensor that requires a gradient would drop the gradient: {cure}")
 
     # Writing
     def _refuse_write(self) -> None:
-        if isinstance(self.node, Leaf) and recording.get():
+        if isinstance(self.node, Leaf) and is_recording():
             raise RuntimeError(
                 f"{label(self)} is a leaf that requires a gradient, which cannot be changed in place: "
                 "write y = x.copy() first, or change it under tg.no_grad()"
@@ -271,7 +295,7 @@ class Tensor(Recorder):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._refuse_write()
-        if recording.get() and (self.node is not None or (isinstance(value, Tensor) and value.node is not None)):
+        if is_recording() and (self.node is not None or (isinstance(value, Tensor) and value.node is not None)):
             raise TypeError(
                 "assignment has no derivative yet: build the tensor with np.where, np.stack or np.concatenate"
             )
@@ -310,15 +334,15 @@ class Tensor(Recorder):
     __gt__ = method(np.greater)
     __ge__ = method(np.greater_equal)
 
-    __add__, __radd__ = binary(np.add)
-    __sub__, __rsub__ = binary(np.subtract)
-    __mul__, __rmul__ = binary(np.multiply)
-    __truediv__, __rtruediv__ = binary(np.divide)
-    __floordiv__, __rfloordiv__ = binary(np.floor_divide)
-    __mod__, __rmod__ = binary(np.remainder)
-    __divmod__, __rdivmod__ = binary(np.divmod)
-    __pow__, __rpow__ = binary(np.power)
-    __matmul__, __rmatmul__ = binary(np.matmul)
+    __add__, __radd__ = binary(np.add, operator.add)
+    __sub__, __rsub__ = binary(np.subtract, operator.sub)
+    __mul__, __rmul__ = binary(np.multiply, operator.mul)
+    __truediv__, __rtruediv__ = binary(np.divide, operator.truediv)
+    __floordiv__, __rfloordiv__ = binary(np.floor_divide, operator.floordiv)
+    __mod__, __rmod__ = binary(np.remainder, operator.mod)
+    __divmod__, __rdivmod__ = binary(np.divmod, divmod)
+    __pow__, __rpow__ = binary(np.power, operator.pow)
+    __matmul__, __rmatmul__ = binary(np.matmul, product)
     __neg__, __pos__, __abs__ = unary(np.negative), unary(np.positive), unary(np.absolute)
     __iadd__, __isub__, __imul__ = augmented(np.add), augmented(np.subtract), augmented(np.multiply)
     __itruediv__, __ipow__, __imatmul__ = augmented(np.divide), augmented(np.power), augmented(np.matmul)
@@ -359,38 +383,48 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
     if op.kind == "plain":
         return fn(*raw(args), **raw(params))
     if op.kind == "step":
-        return Tensor(fn(*raw(args), **raw(params)))
-    arrays = args
-    if params or op.unpack is not None or len(args) != len(op.reads) or op.kind == "composite":
+        if fn is np.full_like:  # the one among them whose result has values of a second argument
+            refuse_parameters(op, (*args[1:], *params.values()))
+        return wrap(op.forward(*raw(args), **raw(params)))
+    if op.kind == "composite" and not (is_recording() and any_live((*args, *params.values()))):
+        out = fn(*raw(args), **raw(params))
+        return type(out)(map(wrap, out)) if isinstance(out, tuple | list) else wrap(out)
+    if params or op.bound or len(args) != len(op.reads):
         try:
-            arrays, params = op.bind(args, params)
+            args, params = op.bind(args, params)
             if op.kind == "composite":
-                return op.forward(*arrays, **params)
+                return op.forward(*args, **params)
         except Exception as error:
             note_line(error)
             raise
-        params = raw(params) if params else params
+        if params:
+            refuse_parameters(op, tuple(params.values()))
+            params = raw(params)
     values: list[Array] = []
     inputs: list[Node | None] = []
-    for a in arrays:
+    live = []
+    for a in args:
         if isinstance(a, Tensor):
             values.append(a._data)
             inputs.append(a.node)
+            live.append(a.node is not None)
         else:
-            values.append(np.asarray(a) if isinstance(a, list | tuple) else a)
+            values.append(np.asarray(a) if type(a) in (list, tuple) else a)
             inputs.append(None)
+            live.append(False)
     try:
         out = op.forward(*values, **params)
     except Exception as error:
-        explained = op.explain(error, map(np.shape, values))
+        explained = op.explain(error, map(np.shape, values), params)
         note_line(explained)
         raise explained from (None if explained is error else error)
-    live = tuple([n is not None for n in inputs])
-    if True not in live or not recording.get() or dtype_of(out).kind not in "fc":
+    if True not in live or not is_recording() or dtype_of(out).kind not in "fc":
         return wrap(out)
-    keep_out, keep = op.kept(live)
-    kept = tuple([v if k else n or stand_in(v) for v, n, k in zip(values, inputs, keep, strict=True)])
-    return connect(op, kept, tuple(inputs), params, out, keep_out)
+    keep_out, keep = op.kept(tuple(live))
+    for i, kept in enumerate(keep):
+        if not kept:
+            values[i] = inputs[i] or stand_in(values[i])
+    return connect(op, tuple(values), tuple(inputs), params, out, keep_out)
 
 
 def connect(
@@ -398,20 +432,34 @@ def connect(
 ) -> Tensor:
     """Return `out` as a tensor whose node remembers the step."""
     node: Node = new(Node)
-    node.op, node.args, node.inputs, node.params, node.seq = op, args, inputs, params, tick()
+    node.op = op
+    node.args = args
+    node.inputs = inputs
+    node.params = params
     node.out = out if keep_out else None
-    node.shape, node.dtype = (out.shape, out.dtype) if isinstance(out, NUMPY) else (np.shape(out), dtype_of(out))
-    return wrap(out, node)
-
-
-def wrap(data: Array, node: Node | None = None) -> Tensor:
-    """Make a tensor, faster than its constructor does."""
+    node.seq = tick()
+    try:
+        node.shape = out.shape
+        node.dtype = out.dtype
+    except AttributeError:  # an array type without attributes
+        node.shape = np.shape(out)
+        node.dtype = dtype_of(out)
     t: Tensor = new(Tensor)
-    t._data, t.node = data, node
+    t._data = out
+    t.node = node
+    return t
+
+
+def wrap(data: Array) -> Tensor:
+    """Return an array as a tensor without history, faster than the constructor does."""
+    t: Tensor = new(Tensor)
+    t._data = data
+    t.node = None
     return t
 
 
 new = object.__new__
+NOTHING: dict[str, Any] = {}
 
 
 def stand_in(value: Any) -> Any:
@@ -419,9 +467,18 @@ def stand_in(value: Any) -> Any:
     return value if value is None or isinstance(value, SCALARS) else Node(value)
 
 
-def live(args: tuple[Any, ...]) -> bool:
-    """Whether a gradient flows to one of the arguments."""
-    return any(isinstance(a, Tensor) and a.node is not None for a in args)
+def any_live(args: Iterable[Any]) -> bool:
+    """Whether a gradient flows to one of the arguments, also inside lists and tuples."""
+    return any(a.node is not None if isinstance(a, Tensor) else type(a) in (list, tuple) and any_live(a) for a in args)
+
+
+def refuse_parameters(op: Op, values: tuple[Any, ...]) -> None:
+    """Raise TypeError if a gradient would have to flow to what is no array of the op, but says how it works."""
+    if is_recording() and any_live(values):
+        raise TypeError(
+            f"{op.name} has no derivative in its parameters, and one of them is a tensor that requires a gradient: "
+            "write it with other functions, or pass .data on purpose"
+        )
 
 
 def raw(x: Any) -> Any:
@@ -434,12 +491,15 @@ def raw(x: Any) -> Any:
 
 
 def frozen(index: Any) -> Any:
-    """Return an index that later changes to the caller's arrays do not reach."""
-    if isinstance(index, tuple):
-        return tuple(map(frozen, index))
-    if isinstance(index, list):
-        return np.array(index, dtype=None if np.size(index) else int)  # an empty list names no place
-    return index.copy() if isinstance(index, np.ndarray) else index
+    """Return an index that later changes to the caller's arrays do not reach, with its sequences as arrays."""
+    return tuple(map(frozen_part, index)) if isinstance(index, tuple) else frozen_part(index)
+
+
+def frozen_part(part: Any) -> Any:
+    """Return one part of an index; in there, a tuple is a sequence of numbers as good as a list."""
+    if isinstance(part, list | tuple):
+        return np.array(part, dtype=None if np.size(part) else int)  # an empty list names no place
+    return part.copy() if isinstance(part, np.ndarray) else part
 
 
 SCALARS = (int, float, complex, np.generic)
@@ -483,6 +543,7 @@ def require_differentiable(dtype: np.dtype[Any]) -> None:
 
 def rebuild(data: Array, requires_grad: bool, leaf: bool, name: str | None, grad: Array) -> Tensor:
     """Make a leaf again from what was pickled or copied."""
+    data = owned(data)  # some ways of pickling make views
     t = Tensor(data, Leaf(data) if leaf else None)
     if name is not None:
         t.name = name

@@ -3,7 +3,7 @@
 import itertools
 import math
 from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -54,29 +54,36 @@ class Leaf(Node):
     def replace(self, x: Array) -> None:
         """Note that the array is another one from now on."""
         self.dtype = dtype_of(x)
-        self.changed = Leaf.latest_change = tick()
+        self.touch()
         if self.grad is not None and dtype_of(self.grad) != self.dtype:
             self.grad = astype(self.grad, self.dtype)
 
+    def touch(self) -> None:
+        """Note that the values have changed: a pass that would read the old ones is to raise."""
+        self.changed = Leaf.latest_change = tick()
+
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
+is_recording = recording.get
+
+
+_before: ContextVar[tuple[bool, ...]] = ContextVar("_before", default=())  # what to go back to, innermost last
 
 
 class _Mode(ContextDecorator):
     """Switch recording within a block or a function, in this thread and task only."""
 
     on: ClassVar[bool]
-    _token: Token[bool]
-
-    def _recreate_cm(self) -> Self:
-        return type(self)()  # each call of a decorated function, in whichever thread, has a token of its own
 
     def __enter__(self) -> Self:
-        self._token = recording.set(self.on)
+        _before.set((*_before.get(), recording.get()))
+        recording.set(self.on)
         return self
 
     def __exit__(self, *_: object) -> None:
-        recording.reset(self._token)
+        *outer, back = _before.get()
+        _before.set(tuple(outer))
+        recording.set(back)
 
 
 class no_grad(_Mode):  # noqa: N801  # reads as a statement

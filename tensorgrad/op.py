@@ -6,7 +6,8 @@ the shape of, and the graph does not keep that. It never conjugates: the engine 
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal, TypeVar
@@ -31,8 +32,8 @@ class Each:
     def __init__(self, rule: Function) -> None:
         self.rule = rule
 
-    def __getitem__(self, i: int) -> Function:
-        return partial(self.rule, i)
+    def __iter__(self) -> Iterator[Function]:
+        return (partial(self.rule, i) for i in itertools.count())
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class Op:
     unpack: Function | None = None  # (args, params) -> (arrays, params), where the arrays do not simply come first
     signature: str = ""  # in gufunc notation, where the function has a fixed one: "(m,k),(k,n)->(m,n)"
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0)  # away from poles and kinks: one for all arrays, or each
+    view: bool = False  # the result may show the memory of the first array
     cases: tuple[Case, ...] = ()  # calls that show the parameters, for tests and documentation: (shapes, params)
     _kept: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = field(default_factory=dict, repr=False)
 
@@ -57,6 +59,17 @@ class Op:
     def name(self) -> str:
         """The function's name, as errors and pictures show it."""
         return str(self.fn.__name__)
+
+    @cached_property
+    def bound(self) -> bool:
+        """Whether every call has to go through `bind`."""
+        return self.unpack is not None or self.kind == "composite"
+
+    @cached_property
+    def pair(self) -> tuple[tuple[bool, ...], ...]:
+        """Whether each of two arrays, and the result, is kept if none, the first, the second or both are live."""
+        cases = [self.kept(live) for live in ((False, False), (True, False), (False, True), (True, True))]
+        return tuple((*arrays, out) for out, arrays in cases)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -102,14 +115,15 @@ class Op:
             found = self._kept[live] = 0 in read, tuple(j in read for j in range(1, len(live) + 1))
         return found
 
-    def explain(self, error: Exception, shapes: Iterable[tuple[int, ...]]) -> Exception:
+    def explain(self, error: Exception, shapes: Iterable[tuple[int, ...]], params: dict[str, Any]) -> Exception:
         """Return the error to raise when `forward` failed: about the shapes if these do not fit, else the same."""
         shapes = tuple(shapes)
         if isinstance(error, ValueError):
             elementwise = isinstance(self.fn, np.ufunc) and self.fn.signature is None
             if message := mismatch(self.signature, shapes, elementwise):
                 return ValueError(f"{self.name}: {message}")
-        error.add_note(f"in {self.name} of arrays of shape {', '.join(map(str, shapes))}")
+        how = "".join(f", {name}={value!r:.60}" for name, value in params.items())
+        error.add_note(f"in {self.name} of arrays of shape {', '.join(map(str, shapes))}{how}")
         return error
 
 
@@ -129,6 +143,7 @@ def register(
     cases: Iterable[Case] = (),
     forward: Function | None = None,
     unpack: Function | None = None,
+    view: bool = False,
 ) -> None:
     """Give `fn` its derivative: one rule for each array that it takes, or None where it is constant in that array.
 
@@ -142,6 +157,8 @@ def register(
         if rule is None:
             reads.append(frozenset[int]())
             continue
+        if not hasattr(rule, "__code__"):
+            raise TypeError(f"a rule is a Python function of (g, out, arrays), got {rule!r}")
         code = rule.__code__
         arrays = code.co_varnames[1 : len(vjps) + 2]
         if len(arrays) < len(vjps) + 1 or code.co_argcount < len(vjps) + 2:
@@ -161,6 +178,7 @@ def register(
         unpack,
         signature,
         domain,
+        view,
         tuple(cases),
     )
 

@@ -69,7 +69,14 @@ def fit(
     many epochs.   progress: shows a bar, if tqdm is installed. Raises ValueError if the data hold NaN or infinity.
     """
     X, y = checked(X, y)
+    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
+        raise TypeError(f"validation is (X, y), got {type(validation).__name__}")
     held_out = checked(*validation) if validation is not None else None
+    if not callable(loss) or not callable(getattr(optimizer, "step", None)):
+        raise TypeError(
+            "fit takes (model, loss, optimizer, X, y): a function (prediction, y) and an optimizer, "
+            f"got {type(loss).__name__} and {type(optimizer).__name__} for them"
+        )
     if not isinstance(epochs, int | np.integer) or epochs < 0:
         raise ValueError(f"epochs must be an integer from 0 upwards, got {epochs!r}")
     rng = as_rng(rng)
@@ -173,11 +180,14 @@ def evaluate(
     output = output.reshape(len(X), -1)
     if output.shape[1] == 1:
         chosen = ((sigmoid(output) if from_logits else output) > threshold).reshape(-1)
-        labels = y
+        labels, classes = y, 2
     else:
-        chosen = output.argmax(axis=1)
+        chosen, classes = output.argmax(axis=1), output.shape[1]
         labels = y.argmax(axis=1) if y.shape == output.shape else y
     if labels.size != len(X):
         raise ValueError(f"y has shape {y.shape}, expected one label for each of {len(X)} rows")
+    odd = np.flatnonzero((labels < 0) | (labels >= classes) | (labels != np.floor(labels)))
+    if odd.size:
+        raise ValueError(f"label {labels.reshape(-1)[odd[0]]} of row {odd[0]} is none of 0 to {classes - 1}")
     correct = labels.reshape(-1) == chosen
     return float(np.mean(correct)), correct, ~correct

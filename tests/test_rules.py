@@ -77,7 +77,8 @@ def steps(out):
 
 def rules_of(node):
     """Return the rules by which gradients flow from a node."""
-    return [vjp for i, n in enumerate(node.inputs) if n is not None and (vjp := node.op.vjps[i]) is not None]
+    pairs = zip(node.op.vjps, node.inputs)  # noqa: B905  # for any number of arrays, the rules are endless
+    return [vjp for vjp, n in pairs if n is not None and vjp is not None]
 
 
 # The registry

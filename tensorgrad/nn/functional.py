@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.op import Case, primitive
-from tensorgrad.rules.linalg import matmul_left, matmul_right
+from tensorgrad.rules.linalg import matmul_left, matmul_right, product
 from tensorgrad.rules.reduce import expand
 
 Activation = Callable[[Any], Any]
@@ -30,7 +30,8 @@ def linear(x: Any) -> Any:
 )
 def affine(x: Any, w: Any, b: Any) -> Any:
     """Return x @ w + b, in one step.   x: (..., k), w: (k, n), b: (n,) -> (..., n)."""
-    return x @ w + b
+    z = product(x, w)
+    return np.add(z, b, out=z) if type(z) is type(b) is np.ndarray and z.dtype == b.dtype else z + b
 
 
 @primitive(lambda g, y, _x: g * np.greater(y, 0))

@@ -71,13 +71,15 @@ class MLP(Module):
     def __init__(
         self,
         sizes: Sequence[int],
-        *,
+        *more: int,
         activation: str | Activation | Sequence[str | Activation] = "relu",
         output: str | Activation = "linear",
         init: str | Init = "he",
         dtype: Any = np.float64,
         rng: int | Rng | None = None,
     ) -> None:
+        if more or not isinstance(sizes, Sequence | np.ndarray):
+            raise TypeError(f"the sizes of an MLP are one list: MLP([{', '.join(map(str, (sizes, *more)))}])")
         if len(sizes) < 2:
             raise ValueError(f"an MLP needs at least the sizes of its input and its output, got {list(sizes)}")
         hidden = len(sizes) - 2

@@ -9,6 +9,8 @@ from tensorgrad.backends import astype, dtype_of
 from tensorgrad.graph import Tensor, raw
 from tensorgrad.nn.functional import log_softmax, probability_cross_entropy, sigmoid, sigmoid_cross_entropy, softmax
 
+SUM_TOLERANCE = 1e-3  # probabilities may come in float16
+
 
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Return the cross entropy between `labels` and softmax(`logits`), in nats, averaged over the batch.
@@ -26,6 +28,9 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     values = np.asarray(raw(labels))
     if values.shape == shape:
         require_probabilities("cross_entropy: labels", values)
+        if not np.allclose(sums := values.sum(axis=1), 1, atol=SUM_TOLERANCE):
+            row = int(np.argmax(np.abs(sums - 1)))
+            raise ValueError(f"cross_entropy: probabilities must sum to 1 in each row, got {sums[row]} in row {row}")
         return -np.sum(log_softmax(logits) * to_dtype_of(logits, labels)) / shape[0]
     if values.shape != shape[:1]:
         raise ValueError(
@@ -71,7 +76,8 @@ def mse_loss(prediction: Any, target: Any) -> Any:
     >>> float(mse_loss(np.array([1.0, 2.0]), [1.0, 4.0]))
     2.0
     """
-    return np.mean(np.square(prediction - to_shape_of(prediction, target, "mse_loss")))
+    error = prediction - to_shape_of(prediction, target, "mse_loss")
+    return np.mean(np.real(error * np.conjugate(error)) if np.iscomplexobj(error) else np.square(error))
 
 
 def to_shape_of(prediction: Any, target: Any, loss: str) -> Any:
@@ -91,15 +97,13 @@ def to_shape_of(prediction: Any, target: Any, loss: str) -> Any:
 
 def to_dtype_of(prediction: Any, target: Any) -> Any:
     """Return the target in the prediction's dtype: integers or float64 would lift a float32 loss."""
-    dtype = dtype_of(raw(prediction))
-    have = dtype_of(
-        target
-        if isinstance(target, np.ndarray)
-        else (target := target if isinstance(target, Tensor) else np.asarray(target))
-    )
-    if have.kind not in "biuf":
+    target = target if isinstance(target, Tensor | np.ndarray) else np.asarray(target)
+    dtype, have = dtype_of(raw(prediction)), dtype_of(raw(target))
+    if have.kind not in "biufc":
         raise TypeError(f"targets must be numbers, got {have}")
-    return target if have == dtype else astype(target, dtype)
+    if have.kind == "c" and dtype.kind != "c":
+        raise TypeError("targets are complex, predictions are real")
+    return target if have == dtype or dtype.kind not in "fc" else astype(target, dtype)
 
 
 def require_probabilities(what: str, values: np.ndarray[Any, Any]) -> None:

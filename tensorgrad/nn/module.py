@@ -1,6 +1,7 @@
 """What has parameters: they are found by walking attributes, and named by their path."""
 
 from collections.abc import Iterator, Mapping
+from reprlib import recursive_repr
 from typing import Any, Self
 
 import numpy as np
@@ -53,8 +54,11 @@ class Module:
         return ((path, found) for path, found in walk(self, "", set()) if isinstance(found, Tensor))
 
     def parameters(self) -> list[Tensor]:
-        """Return every parameter, in the order of attributes."""
-        return [p for _, p in self.named_parameters()]
+        """Return every parameter, in the order of attributes, each named by its path from here."""
+        found = dict(self.named_parameters())
+        for path, p in found.items():
+            p.name = path
+        return list(found.values())
 
     def modules(self) -> list["Module"]:
         """Return this module and every module in it."""
@@ -113,6 +117,7 @@ class Module:
         """Return what stands between the parentheses of the repr; a subclass may say more."""
         return ""
 
+    @recursive_repr()
     def __repr__(self) -> str:
         children = [(name, value) for name, value in parts(self) if holds_module(value)]
         if not children:

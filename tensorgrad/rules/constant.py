@@ -1,13 +1,24 @@
 """Functions without a derivative: piecewise constant ones, and those whose result is a mask, an index or a fact."""
 
+from typing import Any
+
 import numpy as np
 
 from tensorgrad.op import Function, register, register_plain
 
 fn: Function
 
+
 # Piecewise constant, or independent of the values: a tensor without gradient
-for fn in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.heaviside, np.floor_divide):
+def sign(x: Any) -> Any:
+    """`np.sign` of real numbers."""
+    if np.iscomplexobj(x):
+        raise TypeError("sign of complex numbers is not piecewise constant: write x / np.abs(x), which has a gradient")
+    return np.sign(x)
+
+
+register(np.sign, forward=sign)
+for fn in (np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.heaviside, np.floor_divide):
     register(fn)
 for fn in (np.zeros_like, np.ones_like, np.full_like, np.empty_like):
     register(fn)

@@ -39,7 +39,7 @@ def slope_of_power(x: Any, y: Any) -> Any:
     """Return the derivative of x**y in x."""
     if isinstance(y, int | float):
         return 2 * x if y == 2 else y * x ** (y - 1 if y else 1)
-    return y * x ** np.where(np.equal(y, 0), 1, y - 1)
+    return y * x ** np.where(np.logical_and(np.equal(x, 0), np.equal(y, 0)), 1, y - 1)
 
 
 register(np.square, lambda g, _y, x: g * 2 * x)
@@ -94,12 +94,18 @@ register(np.sinh, lambda g, _y, x: g * np.cosh(x))
 register(np.cosh, lambda g, _y, x: g * np.sinh(x))
 register(np.tanh, lambda g, y, _x: g * (1 - y * y))
 register(np.arcsinh, lambda g, _y, x: g / np.sqrt(x * x + 1))
-register(np.arccosh, lambda g, _y, x: g / np.sqrt(x * x - 1), domain=(1.2, 3.0))
+register(np.arccosh, lambda g, _y, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1.2, 3.0))
 register(np.arctanh, lambda g, _y, x: g / (1 - x * x), domain=UNIT)
 
 # Magnitudes. At 0 the slope is 0; for complex x it points along x.
-register(np.absolute, lambda g, _y, x: g * np.conjugate(np.sign(x)))
+register(np.absolute, lambda g, _y, x: g * (np.conjugate(direction(x)) if np.iscomplexobj(x) else np.sign(x)))
 register(np.fabs, lambda g, _y, x: g * np.sign(x))
+
+
+def direction(x: Any) -> Any:
+    """Return x / |x| for complex x, and 0 for 0. It turns with x, so it is no piecewise constant `np.sign`."""
+    size = np.abs(x)
+    return x / np.where(np.equal(size, 0), 1, size)
 
 
 # Choices. A tie shares the gradient evenly.
@@ -141,10 +147,10 @@ register(
 # Clip. The gradient passes on the closed interval; outside of it, it goes to the bound.
 def unpack_clip(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Find the bounds by either of their names; either may be None, or missing."""
-    params = dict(params)
-    a, low, high = (*(args or (params.pop("a"),)), None, None)[:3]
-    low = params.pop("a_min", params.pop("min", low))
-    high = params.pop("a_max", params.pop("max", high))
+    params = {**dict(zip(("a", "a_min", "a_max", "out"), args, strict=False)), **params}
+    a = params.pop("a")
+    low = params.pop("a_min", params.pop("min", None))
+    high = params.pop("a_max", params.pop("max", None))
     return (a, low, high), params
 
 
@@ -168,5 +174,5 @@ def inside(x: Any, low: Any, high: Any) -> Any:
 
 # Complex numbers. The pass transposes without conjugating (autograd.py), hence -i for the imaginary part.
 register(np.conjugate, lambda g, _y, _x: np.conjugate(g))
-register(np.real, lambda g, _y, _x: g)
-register(np.imag, lambda g, _y, _x: g * -1j)
+register(np.real, lambda g, _y, _x: g, view=True)
+register(np.imag, lambda g, _y, _x: g * -1j, view=True)

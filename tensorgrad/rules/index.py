@@ -19,6 +19,7 @@ register(
         (((3, 2),), {"index": (2, 1)}),
         (((),), {"index": ()}),
     ],
+    view=True,
 )
 register(
     scatter_add,

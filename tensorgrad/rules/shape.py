@@ -23,16 +23,19 @@ register(
     lambda g, _y, _x, shape, order="C": reshape(g, np.shape(_x), order),
     forward=reshape,
     cases=[(((2, 3),), {"shape": (3, 2)}), (((4,),), {"shape": (2, -1), "order": "F"}), (((),), {"shape": (1, 1)})],
+    view=True,
 )
 register(
     np.transpose,
     lambda g, _y, _x, axes=None: np.transpose(g, None if axes is None else inverse(axes)),
     cases=[(((2, 3, 4),), {}), (((2, 3, 4),), {"axes": (1, 2, 0)}), (((2, 3, 4),), {"axes": (-1, 0, 1)})],
+    view=True,
 )
 register(
     np.swapaxes,
     lambda g, _y, _x, axis1, axis2: np.swapaxes(g, axis1, axis2),
     cases=[(((2, 3, 4),), {"axis1": 0, "axis2": -1})],
+    view=True,
 )
 register(
     np.moveaxis,
@@ -41,21 +44,25 @@ register(
         (((2, 3, 4),), {"source": 0, "destination": -1}),
         (((2, 3, 4),), {"source": (0, 1), "destination": (2, 0)}),
     ],
+    view=True,
 )
 register(
     np.broadcast_to,
     lambda g, _y, _x, shape: g,  # the engine un-broadcasts
     cases=[(((3, 1),), {"shape": (2, 3, 4)}), (((),), {"shape": (2, 2)})],
+    view=True,
 )
 register(
     np.expand_dims,
     lambda g, _y, _x, axis: np.reshape(g, np.shape(_x)),
     cases=[(((2, 3),), {"axis": 1}), (((2, 3),), {"axis": (0, -1)})],
+    view=True,
 )
 register(
     np.squeeze,
     lambda g, _y, _x, axis=None: np.reshape(g, np.shape(_x)),
     cases=[(((1, 3, 1),), {}), (((1, 3, 1),), {"axis": 0}), (((1, 1),), {})],
+    view=True,
 )
 
 
@@ -67,8 +74,8 @@ def inverse(axes: Any) -> tuple[int, ...]:
 
 def unpack_concatenate(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Take the arrays out of their sequence, and note where each starts; without an axis, flat."""
-    params = dict(params)
-    arrays, axis = (*args, params.pop("axis", 0))[:2] if args else (params.pop("arrays"), params.pop("axis", 0))
+    params = {**dict(zip(("arrays", "axis", "out"), args, strict=False)), **params}
+    arrays, axis = params.pop("arrays"), params.pop("axis", 0)
     if axis is None:
         arrays, axis = [np.reshape(a, (-1,)) for a in arrays], 0
     lengths = [np.shape(a)[axis] for a in arrays if -np.ndim(a) <= axis < np.ndim(a)]  # NumPy refuses any others

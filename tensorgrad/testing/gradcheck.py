@@ -1,5 +1,6 @@
 """Checks gradients, the engine's or hand-written ones, against differences of the function itself."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -111,12 +112,24 @@ def check(
             if g != a.dtype:
                 words = f"its values are right, its dtype is not: {g} for an input of {a.dtype}"
                 return replace(draft, verdict="wrong", order=n, argument=argument, diagnosis=words), None
+        if vjp is not None and (words := bent(checked)):
+            return replace(draft, verdict="wrong", order=n, diagnosis=words), None
         found += [Finding(n, c, checked) for c in comparisons]
         if any(c.kinked for c in comparisons):
             words = "at a kink, where it is between the slopes of the two sides" if n == 1 else ""
             draft = replace(draft, order=n, diagnosis=words)
             break
     return summary(replace(draft, comparisons=len(found)), inputs, found), None
+
+
+def bent(checked: Check) -> str:
+    """Say in words if a gradient is not linear in the cotangent: one that is right for the cotangent of the check."""
+    back = checked.gradient(checked.subject.arrays, -2.0)
+    for claim, other in zip(checked.claims, back, strict=True):
+        slack = math.sqrt(checked.subject.epsilon) * np.max(np.abs(claim), initial=0)
+        if not np.allclose(other, -2 * np.reshape(claim, np.shape(other)), rtol=0, atol=slack, equal_nan=True):
+            return "it is not linear in the cotangent: for -2 times the cotangent it is not -2 times as large"
+    return ""
 
 
 class Finding(NamedTuple):
