@@ -418,7 +418,7 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
         explained = op.explain(error, map(np.shape, values), params)
         note_line(explained)
         raise explained from (None if explained is error else error)
-    if True not in live or not is_recording() or dtype_of(out).kind not in "fc":
+    if True not in live or not is_recording():
         return wrap(out)
     keep_out, keep = op.kept(tuple(live))
     for i, kept in enumerate(keep):
@@ -446,7 +446,7 @@ def connect(
         node.dtype = dtype_of(out)
     t: Tensor = new(Tensor)
     t._data = out
-    t.node = node
+    t.node = node if node.dtype.kind in "fc" else None  # integers have no gradient
     return t
 
 

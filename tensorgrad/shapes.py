@@ -13,6 +13,8 @@ def stretched(shape: Shape, source: Shape) -> tuple[int, ...]:
     (0, 2)
     """
     lead = len(shape) - len(source)
+    if shape[lead:] == source:
+        return tuple(range(lead))
     return tuple(axis for axis, n in enumerate(shape) if axis < lead or source[axis - lead] != n)
 
 

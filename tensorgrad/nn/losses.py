@@ -82,7 +82,7 @@ def mse_loss(prediction: Any, target: Any) -> Any:
 
 def to_shape_of(prediction: Any, target: Any, loss: str) -> Any:
     """Return the target in the prediction's shape and dtype; never broadcast."""
-    shape, have = np.shape(prediction), np.shape(target)
+    shape, have = np.shape(raw(prediction)), np.shape(raw(target))
     if 0 in shape:
         raise ValueError(f"{loss}: the batch is empty, of shape {shape}")
     if have != shape:
@@ -108,7 +108,7 @@ def to_dtype_of(prediction: Any, target: Any) -> Any:
 
 def require_probabilities(what: str, values: np.ndarray[Any, Any]) -> None:
     """Raise ValueError unless all values lie between 0 and 1."""
-    if not (values.min() >= 0 and values.max() <= 1):
+    if not (np.minimum.reduce(values, axis=None) >= 0 and np.maximum.reduce(values, axis=None) <= 1):
         place = np.unravel_index(np.argmin((values >= 0) & (values <= 1)), values.shape)
         raise ValueError(f"{what} must lie between 0 and 1, got {values[place]} at {tuple(map(int, place))}")
 

@@ -34,18 +34,21 @@ class Flat:
         self.active: list[int] = []
         self.runs: list[list[int]] = []
 
-    def holds(self) -> bool:
-        """Whether the parameters still have the dtype they had."""
-        return all(p.data is view or p.dtype == self.dtype for p, view in zip(self.params, self.views, strict=True))
+    def adopt(self, active: list[int]) -> bool:
+        """Copy in the parameters at the places `active` that are not views of ours; False if one changed its dtype."""
+        for i in active:
+            data, view = self.params[i].data, self.views[i]
+            if data is not view:
+                if data.dtype != self.dtype:
+                    return False
+                view[...] = data
+                self.params[i].data = view
+        return True
 
     def update(self, active: list[int], rule: Callable[..., None], options: dict[str, Any]) -> None:
         """Apply an in-place `rule` to the parameters at the places `active`."""
         if active != self.active:
             self.active, self.runs = active, list(self.neighbours(active))
-        for i in active:
-            if self.params[i].data is not (view := self.views[i]):
-                view[...] = self.params[i].data
-                self.params[i].data = view
         for run in self.runs:
             start, stop = self.spans[run[0]].start, self.spans[run[-1]].stop
             grads = [self.leaves[i].grad.reshape(-1) for i in run]

@@ -52,24 +52,28 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that requires a gradient. Raises RuntimeError, naming it, if one has none."""
-        params = self.params
-        for i, p in enumerate(params):
-            if p.grad is None and p.requires_grad:
-                raise RuntimeError(
-                    f"{p.name or f'parameter {i}'} requires a gradient and has none at step(): "
-                    "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
-                )
-        if not all(flat.holds() for _, flat in self.flats.values()):
-            self.load_state_dict(self.state_dict())
         if not self.flats and not self.states:
             self.arrange()
+        params, active = self.params, set()
+        for i, p in enumerate(params):
+            if p.node is not None:  # it requires a gradient
+                if p.node.grad is None:
+                    raise RuntimeError(
+                        f"{p.name or f'parameter {i}'} requires a gradient and has none at step(): "
+                        "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
+                    )
+                active.add(i)
+        chosen = [(flat, [k for k, i in enumerate(places) if i in active]) for places, flat in self.flats.values()]
+        if not all([flat.adopt(places) for flat, places in chosen]):
+            self.load_state_dict(self.state_dict())  # sorts them anew by dtype
+            return self.step()
         options = {"lr": self._lr, **self.options}
-        for places, flat in self.flats.values():
-            active = [k for k, i in enumerate(places) if params[i].requires_grad]
-            flat.update(active, type(self).in_place, options)
+        for flat, places in chosen:
+            flat.update(places, type(self).in_place, options)
         for i, state in self.states.items():
-            if params[i].requires_grad:
+            if i in active:
                 params[i].data, self.states[i] = type(self).update(params[i].data, params[i].grad, state, **options)
+        return None
 
     def arrange(self) -> None:
         """Sort the parameters by dtype into flat arrays; those of other array types get a state each."""
