@@ -610,7 +610,7 @@ def chain(length):
 
 def on_a_small_stack(work):
     """Run `work` in a thread whose stack has no room for recursion through a long graph."""
-    done, before = [], threading.stack_size(256 * 1024)
+    done, before = [], threading.stack_size(2 << 20)  # Python itself nests some deallocations
     try:
         thread = threading.Thread(target=lambda: done.append(work()))
         thread.start()
