@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import data, nn, optim
+from tensorgrad import data, nn, optim, writes  # noqa: F401  # writes installs itself on Tensor
 from tensorgrad.autograd import gradients
 from tensorgrad.creation import empty, full, ones, tensor, zeros
 from tensorgrad.graph import Tensor

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import dtype_of, owned
-from tensorgrad.graph import Tensor, require_differentiable
-from tensorgrad.node import Leaf
+from tensorgrad.graph import Tensor
+from tensorgrad.node import Leaf, require_differentiable
 
 
 def tensor(data: Any, *, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> Tensor:

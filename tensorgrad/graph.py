@@ -10,8 +10,8 @@ import numpy as np
 from tensorgrad import rules  # noqa: F401  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
-from tensorgrad.node import Array, Leaf, Node, is_recording, tick
-from tensorgrad.op import OPS, Op
+from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick
+from tensorgrad.op import OPS, Op, unsupported
 from tensorgrad.rules.linalg import product
 
 
@@ -77,28 +77,6 @@ def binary(
     return forward if OPS[fn].kind == "rules" else slow, reverse
 
 
-def augmented(fn: np.ufunc) -> Callable[["Tensor", Any], "Tensor"]:
-    """Make a ufunc an augmented assignment: the tensor is re-pointed to the result; no array is changed."""
-
-    def assign(self: "Tensor", other: Any) -> "Tensor":
-        new: Tensor = record(fn, (self, other), {})
-        if not isinstance(self._data, np.ndarray):
-            return new  # a NumPy scalar: x += 1 rebinds the name, as in NumPy
-        self._refuse_write()
-        if new.shape != self.shape:
-            raise ValueError(f"{fn.__name__}: a result of shape {new.shape} does not fit a tensor of {self.shape}")
-        if not np.can_cast(new.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"{fn.__name__}: a result of {new.dtype} does not fit a tensor of {self.dtype}")
-        new = new if new.dtype == self.dtype else new.astype(self.dtype)
-        if isinstance(self.node, Leaf):
-            self.data = new._data  # under no_grad
-        else:
-            self._data, self.node = new._data, new.node
-        return self
-
-    return assign
-
-
 class Tensor(Recorder):
     """An array and the node it came from. NumPy's functions, methods and operators take it, and are recorded."""
 
@@ -110,6 +88,7 @@ class Tensor(Recorder):
     _name: str  # unset until given
 
     backward: ClassVar[Callable[..., None]]  # from autograd.py, the layer above
+    __setitem__: ClassVar[Callable[..., None]]  # from writes.py, likewise
 
     def __init__(self, data: Array, node: Node | None = None) -> None:
         self._data, self.node = data, node
@@ -283,29 +262,6 @@ class Tensor(Recorder):
         if self.node is not None and is_recording():
             raise TypeError(f"{what} of a tensor that requires a gradient would drop the gradient: {cure}")
 
-    # Writing
-    def _refuse_write(self) -> None:
-        if isinstance(self.node, Leaf) and is_recording():
-            raise RuntimeError(
-                f"{label(self)} is a leaf that requires a gradient, which cannot be changed in place: "
-                "write y = x.copy() first, or change it under tg.no_grad()"
-            )
-        if isinstance(self._data, np.ndarray) and self._data.base is not None:
-            raise TypeError("a tensor that is a view cannot be written to yet: write y = y + v, or copy it first")
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._refuse_write()
-        if is_recording() and (self.node is not None or (isinstance(value, Tensor) and value.node is not None)):
-            raise TypeError(
-                "assignment has no derivative yet: build the tensor with np.where, np.stack or np.concatenate"
-            )
-        data = owned(self._data)  # a node may have kept the old one
-        data[raw(index)] = raw(value)
-        if self.leaf is None:
-            self._data = data
-        else:
-            self.data = data
-
     # Python's side
     __hash__ = object.__hash__  # by identity, although == compares elements
 
@@ -344,9 +300,6 @@ class Tensor(Recorder):
     __pow__, __rpow__ = binary(np.power, operator.pow)
     __matmul__, __rmatmul__ = binary(np.matmul, product)
     __neg__, __pos__, __abs__ = unary(np.negative), unary(np.positive), unary(np.absolute)
-    __iadd__, __isub__, __imul__ = augmented(np.add), augmented(np.subtract), augmented(np.multiply)
-    __itruediv__, __ipow__, __imatmul__ = augmented(np.divide), augmented(np.power), augmented(np.matmul)
-    __ifloordiv__, __imod__ = augmented(np.floor_divide), augmented(np.remainder)
 
     # ndarray's methods
     sum, mean, prod, var, std = method(np.sum), method(np.mean), method(np.prod), method(np.var), method(np.std)
@@ -379,7 +332,9 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
     """Run `fn` on the raw arrays, and remember the step if a gradient can flow through it."""
     op = OPS.get(fn)
     if op is None:
-        raise unsupported(fn)
+        error = unsupported(fn)
+        note_line(error)
+        raise error
     if op.kind == "plain":
         return fn(*raw(args), **raw(params))
     if op.kind == "step":
@@ -515,30 +470,9 @@ def compatible(tensor: Tensor, other: Any, *others: Any) -> bool:
     return any(type(other) is type(t._data) for t in (tensor, *others) if isinstance(t, Tensor))
 
 
-def unsupported(fn: Callable[..., Any]) -> TypeError:
-    """Return the error for a function that is not in the table."""
-    module = getattr(fn, "__module__", None) or "numpy"
-    name = f"{module}.{fn.__name__}".replace("numpy", "np", 1)
-    error = TypeError(
-        f"{name} has no derivative here: no rule is registered for it. "
-        f"Give it one with tg.register({name}, rule), write it with other functions, or compute on .data"
-    )
-    note_line(error)
-    return error
-
-
 def label(tensor: Tensor) -> str:
     """Return how an error names a tensor."""
     return repr(tensor.name) if tensor.name else "a tensor"
-
-
-def require_differentiable(dtype: np.dtype[Any]) -> None:
-    """Raise TypeError unless elements of `dtype` can have a gradient."""
-    if dtype.kind not in "fc":
-        raise TypeError(
-            f"a tensor of {dtype} cannot require a gradient: only floating and complex numbers have one. "
-            "Pass dtype=np.float64, or floating data"
-        )
 
 
 def rebuild(data: Array, requires_grad: bool, leaf: bool, name: str | None, grad: Array) -> Tensor:

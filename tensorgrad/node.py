@@ -63,6 +63,15 @@ class Leaf(Node):
         self.changed = Leaf.latest_change = tick()
 
 
+def require_differentiable(dtype: np.dtype[Any]) -> None:
+    """Raise TypeError unless elements of `dtype` can have a gradient."""
+    if dtype.kind not in "fc":
+        raise TypeError(
+            f"a tensor of {dtype} cannot require a gradient: only floating and complex numbers have one. "
+            "Pass dtype=np.float64, or floating data"
+        )
+
+
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 is_recording = recording.get
 

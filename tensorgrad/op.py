@@ -240,3 +240,13 @@ def register_plain(*functions: Function) -> None:
     """Let functions whose result is a mask, an index or a fact about shapes run on the arrays, and give arrays."""
     for fn in functions:
         OPS[fn] = Op(fn, fn, "plain")
+
+
+def unsupported(fn: Function) -> TypeError:
+    """Return the error for a function that is not in the table."""
+    module = getattr(fn, "__module__", None) or "numpy"
+    name = f"{module}.{fn.__name__}".replace("numpy", "np", 1)
+    return TypeError(
+        f"{name} has no derivative here: no rule is registered for it. "
+        f"Give it one with tg.register({name}, rule), write it with other functions, or compute on .data"
+    )

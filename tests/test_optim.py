@@ -286,3 +286,16 @@ def test_parameters_of_different_dtypes_are_updated_together_and_may_change_dtyp
         a.data = a.data.astype(np.float32)
     assert a.dtype == b.dtype == np.float32
     np.testing.assert_allclose(a.data, b.data, rtol=1e-6)
+
+
+def test_a_parameter_can_be_changed_by_hand_between_steps():
+    p = tg.tensor([1.0, 2.0], requires_grad=True)
+    driver = optim.SGD([p], lr=0.5)
+    for _ in range(2):
+        (p * 1.0).sum().backward()
+        driver.step()
+        driver.zero_grad()
+        with tg.no_grad():
+            p += 1.0
+            p[0] = 7.0
+    np.testing.assert_array_equal(p.data, [7.0, 3.0])
