@@ -6,6 +6,7 @@ for real ones. The gradient that users see, dL/dx + i dL/dy for a real L, is the
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any
 
@@ -54,18 +55,14 @@ def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph
             raise ValueError(f"xs[{place}] requires no gradient: make it with tg.tensor(..., requires_grad=True)")
     wanted = {x.node for x in xs if x.node is not None}
     with enable_grad() if create_graph else no_grad():
-        found = {}
+        found: dict[Node, Any] = {}
         if y.node is not None:
-            nodes = history(y.node)
-            found = backpropagate(nodes, start(y, seed, create_graph), wanted, between(nodes, wanted), create_graph)
-        results = []
-        for x in xs:
-            g = np.zeros_like(x._data) if x.node not in found else found[x.node]
-            if create_graph:
-                results.append(g if isinstance(g, Tensor) else Tensor(g))
-            else:
-                results.append(g)
-    return results if create_graph else separate(results, raw(seed))
+            needed = between(history(y.node), wanted)
+            found = backpropagate(y.node, start(y, seed, create_graph), wanted, needed, create_graph)
+        results = [np.zeros_like(x._data) if x.node not in found else found[x.node] for x in xs]
+    if create_graph:
+        return [g if isinstance(g, Tensor) else Tensor(g) for g in results]
+    return separate(results, raw(seed))
 
 
 def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) -> None:
@@ -83,12 +80,8 @@ def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) 
             f"backward() needs a scalar, got shape {self.shape}: "
             "reduce it, as in t.sum().backward(), or pass gradient= of that shape"
         )
-    nodes = history(self.node)
-    leaves: set[Node] = {node for node in nodes if isinstance(node, Leaf)}
-    with no_grad():
-        found = backpropagate(nodes, start(self, gradient, False), leaves, set(nodes), free=not retain_graph)
-    arrays = separate(found.values(), raw(gradient))
-    for leaf, g in zip(found, arrays, strict=True):
+    found = backpropagate(self.node, start(self, gradient, False), free=not retain_graph)
+    for leaf, g in zip(found, separate(found.values(), raw(gradient)), strict=True):
         assert isinstance(leaf, Leaf)
         leaf.grad = g if leaf.grad is None else settle(leaf.grad + g)
 
@@ -119,39 +112,47 @@ def between(nodes: list[Node], wanted: set[Node]) -> set[Node]:
 
 
 def backpropagate(
-    nodes: list[Node], g: Any, wanted: set[Node], needed: set[Node], create_graph: bool = False, free: bool = False
+    root: Node,
+    g: Any,
+    wanted: set[Node] | None = None,
+    needed: set[Node] | None = None,
+    create_graph: bool = False,
+    free: bool = False,
 ) -> dict[Node, Any]:
-    """Return, for each node of `wanted`, the gradient of the first of `nodes`, newest first, times `g`.
+    """Return the gradient of `root`, times `g`, for each node of `wanted`: by default for every leaf.
 
-    It goes through the nodes in `needed` only.   free: let go of what each node kept as soon as it was read.
+    It goes through the nodes in `needed` only, if given.   free: let go of what a node kept as soon as it was read.
     """
-    refuse_stale(nodes)
-    totals: dict[Node, Any] = {nodes[0]: g}
-    take, look = totals.pop, totals.get
+    if Leaf.latest_change > root.seq:  # rare: look before anything is let go
+        for node in history(root):
+            refuse_stale(node)
+    totals: dict[Node, Any] = {root: g}
+    waiting = [(-root.seq, root)]  # newest first: when a node's turn comes, all that used it have had theirs
     found: dict[Node, Any] = {}
-    for node in nodes:
-        g = take(node, None)
-        if g is None:
-            continue  # reached only through arguments that are constant for their op
-        if node in wanted:
-            found[node] = conjugate(g) if node.dtype.kind == "c" else g
+    while waiting:
+        node = heappop(waiting)[1]
+        g = totals.pop(node)
         op = node.op
+        if op is None if wanted is None else node in wanted:
+            found[node] = conjugate(g) if node.dtype.kind == "c" else g
         if op is None:
             continue
         args = node.args
         if args is None:
-            if needed.isdisjoint(node.inputs):
+            if needed is not None and needed.isdisjoint(node.inputs):
                 continue
             raise RuntimeError(
                 f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
                 "Pass retain_graph=True to the first, or compute the result again"
             )
+        if Leaf.latest_change > node.seq:
+            refuse_stale(node)
         out = node if node.out is None else node.out
         if create_graph:  # tensors, which record, in place of the arrays
             out = see(out, node)
             args = tuple(map(see, args, node.inputs))
         for vjp, source in zip(op.vjps, node.inputs):  # noqa: B905  # strict costs more than the loop, and Each is endless
-            if source is None or vjp is None or source not in needed:
+            if source is None or vjp is None or (needed is not None and source not in needed):
                 continue
             try:
                 term = vjp(g, out, *args, **node.params)
@@ -163,8 +164,11 @@ def backpropagate(
                     error.add_note("a rule that reads the values of an argument must not underscore it")
                 note_line(error)
                 raise
-            old = look(source)  # not +=: the array may be shared with another consumer
-            totals[source] = term if old is None else old + term
+            if source in totals:  # not +=: the array may be shared with another consumer
+                totals[source] = totals[source] + term
+            else:
+                totals[source] = term
+                heappush(waiting, (-source.seq, source))
         if free:
             node.args = node.out = None
     return found
@@ -177,20 +181,16 @@ def see(value: Any, node: Node | None) -> Any:
 
 def match(g: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Return `g` summed over the axes along which `shape` was broadcast, and in `dtype`."""
+    if type(g) is np.ndarray and g.ndim == 2 and g.shape[1:] == shape and g.dtype is dtype and dtype.char in "fd":
+        return row_of_ones(len(g), dtype).dot(g)  # a bias: a product sums rows ten times as fast
     if np.shape(g) != shape:
-        g = total(g, stretched(np.shape(g), shape))
+        axes = stretched(np.shape(g), shape)
+        g = np.sum(g, axis=axes[0] if len(axes) == 1 else axes)
         g = g if np.shape(g) == shape else np.reshape(g, shape)
     have = g.dtype if isinstance(g, Tensor) else dtype_of(g)
     if have != dtype:
         g = astype(np.real(g) if have.kind == "c" and dtype.kind != "c" else g, dtype)
     return g
-
-
-def total(g: Any, axes: tuple[int, ...]) -> Any:
-    """Return the sum of `g` over `axes`; over the rows of a matrix as a product, ten times as fast."""
-    if axes == (0,) and type(g) is np.ndarray and g.ndim == 2 and g.dtype.char in "fd":
-        return row_of_ones(len(g), g.dtype).dot(g)
-    return np.sum(g, axis=axes[0] if len(axes) == 1 else axes)
 
 
 row_of_ones = lru_cache(maxsize=16)(np.ones)  # batches come in few sizes
@@ -220,23 +220,16 @@ def separate(arrays: Iterable[Array], held: Any) -> list[Array]:
     return result
 
 
-def refuse_stale(nodes: list[Node]) -> None:
-    """Raise if the values of a leaf were changed after a step that the pass would read them for."""
-    oldest = next((node.seq for node in reversed(nodes) if node.op is not None), None)
-    if oldest is None or Leaf.latest_change < oldest:
-        return
-    shown: dict[Node, Leaf] = {}  # the leaf whose memory an array may show: its own, or through views
-    for node in reversed(nodes):
-        if isinstance(node, Leaf):
-            shown[node] = node
-        elif node.op is not None and node.op.view and node.inputs[0] in shown:
-            shown[node] = shown[node.inputs[0]]
-        for value, source in zip(node.args or (), node.inputs, strict=False):
-            leaf = None if source is None or isinstance(value, Node) else shown.get(source)
-            if leaf is not None and leaf.changed > node.seq:
-                op = node.op.name if node.op else ""
-                name = getattr(leaf, "name", None)
-                raise RuntimeError(
-                    f"the data of {repr(name) if name else 'a leaf'} was replaced after {op} had used it, by an "
-                    "optimizer's step or an assignment: compute the result again before calling backward()"
-                )
+def refuse_stale(node: Node) -> None:
+    """Raise if a leaf's values, which the rules of this node would read, have changed since the step was recorded."""
+    for value, source in zip(node.args or (), node.inputs, strict=True):
+        shown = None if isinstance(value, Node) else source
+        while shown is not None and shown.op is not None and shown.op.view:
+            shown = shown.inputs[0]  # a view may show the memory of what it was taken from
+        if isinstance(shown, Leaf) and shown.changed > node.seq:
+            op = node.op.name if node.op else ""
+            name = getattr(shown, "name", None)
+            raise RuntimeError(
+                f"the data of {repr(name) if name else 'a leaf'} was replaced after {op} had used it, by an "
+                "optimizer's step or an assignment: compute the result again before calling backward()"
+            )
