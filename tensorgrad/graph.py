@@ -331,27 +331,10 @@ class Tensor(Recorder):
 def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run `fn` on the raw arrays, and remember the step if a gradient can flow through it."""
     op = OPS.get(fn)
-    if op is None:
-        error = unsupported(fn)
-        note_line(error)
-        raise error
-    if op.kind == "plain":
-        return fn(*raw(args), **raw(params))
-    if op.kind == "step":
-        if fn is np.full_like:  # the one among them whose result has values of a second argument
-            refuse_parameters(op, (*args[1:], *params.values()))
-        return wrap(op.forward(*raw(args), **raw(params)))
-    if op.kind == "composite" and not (is_recording() and any_live((*args, *params.values()))):
-        out = fn(*raw(args), **raw(params))
-        return type(out)(map(wrap, out)) if isinstance(out, tuple | list) else wrap(out)
-    if params or op.bound or len(args) != len(op.reads):
-        try:
-            args, params = op.bind(args, params)
-            if op.kind == "composite":
-                return op.forward(*args, **params)
-        except Exception as error:
-            note_line(error)
-            raise
+    if op is None or op.kind != "rules":
+        return unrecorded(fn, op, args, params)
+    if params or op.unpack is not None or len(args) != len(op.reads):
+        args, params = bound(op, args, params)
         if params:
             refuse_parameters(op, tuple(params.values()))
             params = raw(params)
@@ -380,6 +363,35 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
         if not kept:
             values[i] = inputs[i] or stand_in(values[i])
     return connect(op, tuple(values), tuple(inputs), params, out, keep_out)
+
+
+Recorder.record = staticmethod(record)
+
+
+def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Run a function that has no rules, on tensors: written in others that may have some, or constant."""
+    if op is None:
+        error = unsupported(fn)
+        note_line(error)
+        raise error
+    if op.kind == "composite" and is_recording() and any_live((*args, *params.values())):
+        args, params = bound(op, args, params)
+        return op.forward(*args, **params)
+    if fn is np.full_like:  # the only constant one whose result has values of a second argument
+        refuse_parameters(op, (*args[1:], *params.values()))
+    out = (op.forward if op.kind == "step" else fn)(*raw(args), **raw(params))
+    if op.kind == "plain":
+        return out
+    return type(out)(map(wrap, out)) if isinstance(out, tuple | list) else wrap(out)
+
+
+def bound(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Split a call into arrays and parameters; an error says where the call is."""
+    try:
+        return op.bind(args, params)
+    except Exception as error:
+        note_line(error)
+        raise
 
 
 def connect(

@@ -61,11 +61,6 @@ class Op:
         return str(self.fn.__name__)
 
     @cached_property
-    def bound(self) -> bool:
-        """Whether every call has to go through `bind`."""
-        return self.unpack is not None or self.kind == "composite"
-
-    @cached_property
     def pair(self) -> tuple[tuple[bool, ...], ...]:
         """Whether each of two arrays, and the result, is kept if none, the first, the second or both are live."""
         cases = [self.kept(live) for live in ((False, False), (True, False), (False, True), (True, True))]
@@ -230,7 +225,7 @@ def primitive(*vjps: Function | None, **options: Any) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         call = dispatched(function)
-        register(call, *vjps, **options)
+        register(call, *vjps, forward=function, **options)
         return call
 
     return decorate

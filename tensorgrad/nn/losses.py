@@ -59,7 +59,11 @@ def binary_cross_entropy(logits: Any, targets: Any, *, from_logits: bool = True)
     >>> float(binary_cross_entropy(np.array([0.0, 1e4]), [1, 1]))
     0.34657359027997264
     """
-    targets = to_shape_of(logits, targets, "binary_cross_entropy")
+    z = raw(logits)
+    if not (
+        type(z) is type(targets) is np.ndarray and z.shape == targets.shape and z.dtype == targets.dtype and z.size
+    ):
+        targets = to_shape_of(logits, targets, "binary_cross_entropy")
     require_probabilities("binary_cross_entropy: targets", np.asarray(raw(targets)))
     if from_logits:
         warn_if_squashed(logits, sigmoid, "binary_cross_entropy", "sigmoid")
@@ -97,7 +101,7 @@ def to_shape_of(prediction: Any, target: Any, loss: str) -> Any:
 
 def to_dtype_of(prediction: Any, target: Any) -> Any:
     """Return the target in the prediction's dtype: integers or float64 would lift a float32 loss."""
-    target = target if isinstance(target, Tensor | np.ndarray) else np.asarray(target)
+    target = target if isinstance(target, (Tensor, np.ndarray)) else np.asarray(target)
     dtype, have = dtype_of(raw(prediction)), dtype_of(raw(target))
     if have.kind not in "biufc":
         raise TypeError(f"targets must be numbers, got {have}")
