@@ -1,10 +1,14 @@
 """One way to say where random numbers come from."""
 
 import numbers
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-Rng = np.random.Generator | np.random.RandomState
+if TYPE_CHECKING:
+    Rng = np.random.Generator | np.random.RandomState
+else:
+    Rng = Any  # NumPy loads np.random, which takes as long as all of tensorgrad, when it is first asked for
 
 
 def as_rng(rng: "int | Rng | None") -> Rng:

@@ -1,6 +1,5 @@
 """Activations and their relatives, of arrays or tensors: each one step in the graph, stable for any input."""
 
-import difflib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -179,7 +178,9 @@ def named(kind: str, name: Any, table: dict[str, Any]) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"{kind} is a name or a function, got {name!r}")
     if name not in table:
-        close = difflib.get_close_matches(name, table, n=1)
+        from difflib import get_close_matches  # for this message only
+
+        close = get_close_matches(name, table, n=1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ValueError(f"unknown {kind} {name!r}. {hint}There are {', '.join(sorted(table))}, or any function")
     return table[name]
