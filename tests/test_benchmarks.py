@@ -70,7 +70,8 @@ def test_a_candidate_with_other_numbers_is_refused():
 def test_candidates_take_turns_in_bursts():
     calls = []
     steps = {name: Step(lambda name=name: calls.append(name), list) for name in "ab"}
-    times = compare.interleave(steps, burst=2, seconds=0)
+    times, cores = compare.interleave(steps, burst=2, seconds=0)
+    assert cores.keys() == steps.keys()
     assert len(calls) == 12 and {len(t) for t in times.values()} == {6}
     assert all(calls[i] == calls[i + 1] for i in range(0, 12, 2))
 
@@ -89,6 +90,13 @@ def test_jax_is_shown_in_its_better_mode():
     found["steps"][0]["B"]["candidates"][JAX] = {"min": 0.9}
     found["pinned"] = [{"B": {"candidates": {UNIT: {"min": 2.0}, JAX: {"min": 1.0}}}}]
     assert report.ratios(found, "B")[JAX].middle == 0.5
+
+
+def test_a_candidate_that_used_two_cores_is_marked():
+    found = results_of("B")
+    for run in found["steps"]:
+        run["B"]["candidates"]["NumPy by hand"]["cores"] = 1.9
+    assert "| 2.00 (1.9 cores) |" in report.table(found)
 
 
 def test_the_table_of_everything_else_renders():
