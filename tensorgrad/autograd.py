@@ -202,8 +202,8 @@ def conjugate(g: Any) -> Any:
 
 
 def settle(g: Any) -> Array:
-    """Return a gradient as an array: NumPy's functions return bare scalars for arrays without axes."""
-    return np.asarray(g) if isinstance(g, np.generic) else g
+    """Return a gradient as an array: not NumPy's bare scalar, nor the tensor that a rule makes if it reads one itself."""
+    return np.asarray(raw(g)) if isinstance(g, (np.generic, Tensor)) else g
 
 
 def separate(arrays: Iterable[Array], held: Any) -> list[Array]:

@@ -58,7 +58,9 @@ def require_finite(name: str, values: np.ndarray[Any, Any]) -> None:
     """Raise ValueError, with the first place, if there is a NaN or an infinity in the data."""
     if values.dtype.kind not in "biufc":
         raise TypeError(f"{name} must hold numbers, got {values.dtype}")
-    if values.dtype.kind in "fc" and not np.isfinite(np.sum(values)):  # one fast pass; overflow is told apart below
+    with np.errstate(all="ignore"):
+        suspicious = values.dtype.kind in "fc" and not np.isfinite(np.sum(values))  # one fast pass
+    if suspicious:  # or an overflow of the sum
         bad = ~np.isfinite(values)
         if bad.any():
             place = tuple(map(int, np.unravel_index(np.argmax(bad), values.shape)))

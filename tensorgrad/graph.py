@@ -280,10 +280,10 @@ class Tensor(Recorder):
         return record(getitem, (self,), {"index": frozen(raw(index))})  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> Any:
-        return record(np.equal, (self, other), {})
+        return record(np.equal, (self, other), {}) if comparable(self, other) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
-        return record(np.not_equal, (self, other), {})
+        return record(np.not_equal, (self, other), {}) if comparable(self, other) else NotImplemented
 
     __lt__ = method(np.less)
     __le__ = method(np.less_equal)
@@ -480,6 +480,11 @@ def compatible(tensor: Tensor, other: Any, *others: Any) -> bool:
     if not hasattr(type(other), "__array_ufunc__"):
         return other is not None and not isinstance(other, str)
     return any(type(other) is type(t._data) for t in (tensor, *others) if isinstance(t, Tensor))
+
+
+def comparable(tensor: Tensor, other: Any) -> bool:
+    """Whether == may ask NumPy: also about None, which no element equals; Python answers for texts and the like."""
+    return other is None or compatible(tensor, other)
 
 
 def label(tensor: Tensor) -> str:

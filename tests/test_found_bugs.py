@@ -242,3 +242,21 @@ def test_no_warning_comes_out_of_a_plain_training_step():
         model = tg.nn.MLP([2, 3, 1], dtype=np.float32, rng=0)
         tg.nn.binary_cross_entropy(model(np.ones((4, 2), np.float32)), np.ones(4)).backward()
         tg.optim.Adam(model.parameters()).step()
+
+
+def test_a_gradient_is_an_array_also_if_a_rule_reads_a_tensor_of_its_own():
+    scale = leaf(3.0)
+
+    @tg.primitive(lambda g, _y, _x: g * scale)
+    def scaled(x):
+        return 3.0 * x
+
+    x = leaf([1.0, 2.0])
+    scaled(x).sum().backward()
+    assert type(x.grad) is np.ndarray and x.grad.tolist() == [3, 3]
+
+
+def test_a_tensor_may_be_compared_with_what_is_no_number():
+    t = leaf([1.0, 2.0])
+    assert (t == "text") is False and (t != "text") is True
+    assert (t == None).tolist() == [False, False]  # noqa: E711  # elementwise, as NumPy's arrays
