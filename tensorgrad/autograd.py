@@ -202,8 +202,9 @@ def conjugate(g: Any) -> Any:
 
 
 def settle(g: Any) -> Array:
-    """Return a gradient as an array: not NumPy's bare scalar, nor the tensor that a rule makes if it reads one itself."""
-    return np.asarray(raw(g)) if isinstance(g, (np.generic, Tensor)) else g
+    """Return a gradient as an array: not as NumPy's bare scalar, nor as the tensor that a rule may make of it."""
+    g = raw(g)
+    return np.asarray(g) if isinstance(g, np.generic) else g
 
 
 def separate(arrays: Iterable[Array], held: Any) -> list[Array]:
