@@ -15,7 +15,7 @@ import numpy as np
 from tensorgrad.backends import PLAIN, astype, dtype_of, foreign
 from tensorgrad.errors import note_line
 from tensorgrad.graph import Tensor, raw
-from tensorgrad.node import Array, Leaf, Node, enable_grad, no_grad
+from tensorgrad.node import Array, Clock, Leaf, Node, enable_grad, no_grad
 from tensorgrad.shapes import stretched
 
 
@@ -123,7 +123,7 @@ def backpropagate(
 
     It goes through the nodes in `needed` only, if given.   free: let go of what a node kept as soon as it was read.
     """
-    if Leaf.latest_change > root.seq:  # rare: look before anything is let go
+    if Clock.latest > root.seq:  # rare: look before anything is let go
         for node in history(root):
             refuse_stale(node)
     totals: dict[Node, Any] = {root: g}
@@ -145,7 +145,7 @@ def backpropagate(
                 f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
                 "Pass retain_graph=True to the first, or compute the result again"
             )
-        if Leaf.latest_change > node.seq:
+        if Clock.latest > node.seq:
             refuse_stale(node)
         out = node if node.out is None else node.out
         if create_graph:  # tensors, which record, in place of the arrays
@@ -227,7 +227,7 @@ def refuse_stale(node: Node) -> None:
         shown = None if isinstance(value, Node) else source
         while shown is not None and shown.op is not None and shown.op.view:
             shown = shown.inputs[0]  # a view may show the memory of what it was taken from
-        if isinstance(shown, Leaf) and shown.changed > node.seq:
+        if isinstance(shown, Leaf) and shown.changed_since(node.seq):
             op = node.op.name if node.op else ""
             name = getattr(shown, "name", None)
             raise RuntimeError(

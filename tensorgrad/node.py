@@ -39,28 +39,44 @@ class Node:
     size = property(lambda self: math.prod(self.shape))
 
 
+class Clock:
+    """When values last changed: of one leaf, or of all leaves that an optimizer keeps in one array."""
+
+    __slots__ = ("time",)
+
+    latest: ClassVar[int] = 0  # of all clocks: lets a pass skip the check
+
+    def __init__(self) -> None:
+        self.time = 0
+
+    def strike(self) -> None:
+        """Note that the values have changed: a pass that would read the old ones is to raise."""
+        self.time = Clock.latest = tick()
+
+
 class Leaf(Node):
-    """The node of a tensor that the user made: it collects the gradient, and remembers when its array was replaced."""
+    """The node of a tensor that the user made: it collects the gradient, and knows when its values changed."""
 
-    __slots__ = ("changed", "grad")
+    __slots__ = ("clock", "grad", "shared")
 
-    latest_change: ClassVar[int] = 0  # of all leaves: lets a pass skip the check
+    clock: Clock  # strikes when another array is assigned, or items of this one are
+    shared: Clock | None  # strikes when an optimizer changes the array that this leaf's is a part of
 
     def __init__(self, x: Array) -> None:
         super().__init__(x)
         self.grad: Array = None
-        self.changed = 0
+        self.clock, self.shared = Clock(), None
 
     def replace(self, x: Array) -> None:
         """Note that the array is another one from now on."""
         self.dtype = dtype_of(x)
-        self.touch()
+        self.clock.strike()
         if self.grad is not None and dtype_of(self.grad) != self.dtype:
             self.grad = astype(self.grad, self.dtype)
 
-    def touch(self) -> None:
-        """Note that the values have changed: a pass that would read the old ones is to raise."""
-        self.changed = Leaf.latest_change = tick()
+    def changed_since(self, time: int) -> bool:
+        """Whether the values have changed since that time."""
+        return self.clock.time > time or (self.shared is not None and self.shared.time > time)
 
 
 def require_differentiable(dtype: np.dtype[Any]) -> None:

@@ -61,7 +61,7 @@ class Flat:
                 rule(self.values[block], g[a - start : a - start + n], self.room[:n], *moments, t=t, **options)
         for i in active:
             self.steps[i] += 1
-            self.leaves[i].touch()
+            self.leaves[i].clock.strike()
 
     def neighbours(self, active: list[int]) -> Iterator[list[int]]:
         """Split `active` into runs of neighbours that have taken as many steps, and together fit in a block."""
