@@ -8,7 +8,8 @@ from tensorgrad.autograd import gradients
 from tensorgrad.creation import empty, full, ones, tensor, zeros
 from tensorgrad.graph import Tensor
 from tensorgrad.node import enable_grad, no_grad
-from tensorgrad.op import composite, primitive, register
+from tensorgrad.op import composite, register
+from tensorgrad.primitive import primitive
 
 if TYPE_CHECKING:
     from tensorgrad import testing, train, viz

@@ -4,7 +4,7 @@ For complex numbers the pass multiplies by transposed Jacobians without conjugat
 for real ones. The gradient that users see, dL/dx + i dL/dy for a real L, is the conjugate: taken at both ends.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
 from operator import attrgetter
@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backends import PLAIN, astype, dtype_of, foreign
+from tensorgrad.backends import astype, dtype_of, foreign
 from tensorgrad.errors import note_line
-from tensorgrad.graph import Tensor, raw
+from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.node import Array, Clock, Leaf, Node, enable_grad, no_grad
+from tensorgrad.op import Each, Op
 from tensorgrad.shapes import stretched
+from tensorgrad.unroll import MOST, stepper
 
 
 def history(root: Node) -> list[Node]:
@@ -28,7 +30,7 @@ def history(root: Node) -> list[Node]:
             if node is not None and node not in seen:
                 add(node)
                 push(node)
-    return sorted(seen, key=attrgetter("seq"), reverse=True)
+    return sorted(seen, key=attrgetter("seq"))
 
 
 def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph: bool = False) -> list[Any]:
@@ -61,8 +63,8 @@ def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph
             found = backpropagate(y.node, start(y, seed, create_graph), wanted, needed, create_graph)
         results = [np.zeros_like(x._data) if x.node not in found else found[x.node] for x in xs]
     if create_graph:
-        return [g if isinstance(g, Tensor) else Tensor(g) for g in results]
-    return separate(results, raw(seed))
+        return [g if isinstance(g, Tensor) else wrap(g) for g in results]
+    return list(apart(dict(enumerate(results)), seed).values())
 
 
 def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) -> None:
@@ -80,9 +82,9 @@ def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) 
             f"backward() needs a scalar, got shape {self.shape}: "
             "reduce it, as in t.sum().backward(), or pass gradient= of that shape"
         )
-    found = backpropagate(self.node, start(self, gradient, False), free=not retain_graph)
-    for leaf, g in zip(found, separate(found.values(), raw(gradient)), strict=True):
-        assert isinstance(leaf, Leaf)
+    found: Any = backpropagate(self.node, start(self, gradient, False), free=not retain_graph)
+    apart(found, gradient)
+    for leaf, g in found.items():
         leaf.grad = g if leaf.grad is None else settle(leaf.grad + g)
 
 
@@ -91,8 +93,11 @@ Tensor.backward = backward
 
 def start(y: Tensor, seed: Any, create_graph: bool) -> Any:
     """Return the gradient to start from: `seed` in y's dtype, or ones."""
+    data = y._data
     if seed is None:
-        return type(y._data)(1) if isinstance(y._data, np.generic) else np.ones_like(y._data)
+        return type(data)(1) if isinstance(data, np.generic) else np.ones_like(data)
+    if type(seed) is type(data) is ndarray and seed.shape == data.shape and seed.dtype is data.dtype:
+        return conjugate(seed)
     if isinstance(seed, Tensor):
         seed = seed if create_graph else seed._data
     elif not foreign(seed):
@@ -123,21 +128,18 @@ def backpropagate(
 
     It goes through the nodes in `needed` only, if given.   free: let go of what a node kept as soon as it was read.
     """
-    if Clock.latest > root.seq:  # rare: look before anything is let go
+    if Clock.latest < root.seq:  # rare: look before anything is let go
         for node in history(root):
             refuse_stale(node)
-    totals: dict[Node, Any] = {root: g}
-    waiting = [(-root.seq, root)]  # newest first: when a node's turn comes, all that used it have had theirs
+    totals: dict[Node, Any] = {root: g}  # of nodes whose turn has not come; in the end, of leaves
+    waiting = [(root.seq, root)] if root.op is not None else []  # newest first: who used a node had its turn before
     found: dict[Node, Any] = {}
     while waiting:
         node = heappop(waiting)[1]
         g = totals.pop(node)
-        op = node.op
-        if op is None if wanted is None else node in wanted:
-            found[node] = conjugate(g) if node.dtype.kind == "c" else g
-        if op is None:
-            continue
-        args = node.args
+        if wanted is not None and node in wanted:
+            found[node] = g
+        op, args = node.op, node.args
         if args is None:
             if needed is not None and needed.isdisjoint(node.inputs):
                 continue
@@ -145,44 +147,96 @@ def backpropagate(
                 f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
                 "Pass retain_graph=True to the first, or compute the result again"
             )
-        if Clock.latest > node.seq:
+        if Clock.latest < node.seq:
             refuse_stale(node)
         out = node if node.out is None else node.out
         if create_graph:  # tensors, which record, in place of the arrays
-            out = see(out, node)
             args = tuple(map(see, args, node.inputs))
-        for vjp, source in zip(op.vjps, node.inputs):  # noqa: B905  # strict costs more than the loop, and Each is endless
-            if source is None or vjp is None or (needed is not None and source not in needed):
-                continue
-            try:
-                term = vjp(g, out, *args, **node.params)
-                if type(term) not in PLAIN or term.dtype is not source.dtype or term.shape != source.shape:
-                    term = match(term, source.shape, source.dtype)
-            except Exception as error:
-                error.add_note(f"in the derivative of {op.name} for argument {node.inputs.index(source)}")
-                if "'Node'" in str(error) or "'Leaf'" in str(error):
-                    error.add_note("a rule that reads the values of an argument must not underscore it")
-                note_line(error)
-                raise
-            if source in totals:  # not +=: the array may be shared with another consumer
-                totals[source] = totals[source] + term
-            else:
-                totals[source] = term
-                heappush(waiting, (-source.seq, source))
+            out = op.work(*args) if op.work is not None and node.out is not None else see(out, node)
+        try:
+            STEPS[op](node, g, out, args, node.params, needed, totals, waiting)
+        except Exception:
+            each_step(node, g, out, args, node.params, needed, totals, waiting)  # fails again, and says where
+            raise
         if free:
             node.args = node.out = None
+    if not found:
+        found = totals
+    elif totals:
+        found |= totals
+    for node in found:
+        if node.dtype.kind == "c":
+            found[node] = conjugate(found[node])
     return found
+
+
+def each_step(
+    node: Node,
+    g: Any,
+    out: Any,
+    args: tuple[Any, ...],
+    params: dict[str, Any],
+    needed: set[Node] | None,
+    totals: dict[Node, Any],
+    waiting: list[tuple[int, Node]],
+) -> None:
+    """Take one step of any number of arrays backwards; what `unroll.stepper` writes out."""
+    assert node.op is not None
+    if rule := first(node.op):
+        g = rule(g, out, None)
+    for vjp, source in zip(node.op.vjps, node.inputs):  # noqa: B905  # Each is endless
+        if source is None or vjp is None or (needed is not None and source not in needed):
+            continue
+        try:
+            term = match(vjp(g, out, *args, **params), source.shape, source.dtype)
+        except Exception as error:
+            error.add_note(f"in the derivative of {node.op.name} for argument {node.inputs.index(source)}")
+            if "'Node'" in str(error) or "'Leaf'" in str(error):
+                error.add_note("a rule that reads the values of an argument must not underscore it")
+            note_line(error)
+            raise
+        if source in totals:
+            add(totals, source, term)
+        else:
+            totals[source] = term
+            if source.op is not None:
+                heappush(waiting, (source.seq, source))
+
+
+def first(op: Op) -> Callable[..., Any] | None:
+    """Return the rule to apply before the others: that of what the step did last."""
+    return op.then.vjps[0] if op.then is not None and not isinstance(op.then.vjps, Each) else None
+
+
+class Steps(dict[Op, Callable[..., None]]):
+    """For each op, the function that takes a step of it backwards, made at the first step."""
+
+    def __missing__(self, op: Op) -> Callable[..., None]:
+        few = not isinstance(op.vjps, Each) and len(op.vjps) <= MOST
+        self[op] = step = stepper(len(op.vjps), globals(), op.then is not None)(first(op), *op.vjps) if few else each_step
+        return step
+
+
+STEPS = Steps()
+push = heappush
+
+
+def add(totals: dict[Node, Any], source: Node, term: Any) -> None:
+    """Add a term to what has come together for a node. Not in place: the array may be shared with another node."""
+    totals[source] = totals[source] + term
 
 
 def see(value: Any, node: Node | None) -> Any:
     """Return what a rule sees of an array for a further derivative: the tensor; only its node, if it was not kept."""
-    return value if node is None or isinstance(value, Node) else Tensor(value, node)
+    return value if node is None or isinstance(value, Node) else wrap(value, node)
 
 
 def match(g: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Return `g` summed over the axes along which `shape` was broadcast, and in `dtype`."""
-    if type(g) is np.ndarray and g.ndim == 2 and g.shape[1:] == shape and g.dtype is dtype and dtype.char in "fd":
-        return row_of_ones(len(g), dtype).dot(g)  # a bias: a product sums rows ten times as fast
+    if type(g) is ndarray and g.ndim == 2 and len(shape) == 1 and g.dtype is dtype and dtype in FAST:
+        total = row_of_ones(len(g), dtype).dot(g)  # a bias: a product sums rows ten times as fast
+        if total.shape == shape:
+            return total
     if np.shape(g) != shape:
         axes = stretched(np.shape(g), shape)
         g = np.sum(g, axis=axes[0] if len(axes) == 1 else axes)
@@ -193,32 +247,37 @@ def match(g: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     return g
 
 
+ndarray = np.ndarray
+FAST = frozenset({np.dtype(np.float32), np.dtype(np.float64)})  # the types that BLAS multiplies
 row_of_ones = lru_cache(maxsize=16)(np.ones)  # batches come in few sizes
 
 
 def conjugate(g: Any) -> Any:
     """Return `g`, conjugated if it is complex."""
+    if type(g) is ndarray and g.dtype in FAST:
+        return g
     return np.conjugate(g) if np.iscomplexobj(g) else g
 
 
 def settle(g: Any) -> Array:
-    """Return a gradient as an array: not as NumPy's bare scalar, nor as the tensor that a rule may make of it."""
+    """Return a gradient as an array: no view, not NumPy's bare scalar, nor the tensor that a rule may make of it."""
     g = raw(g)
-    return np.asarray(g) if isinstance(g, np.generic) else g
+    return np.array(g) if isinstance(g, np.generic) or (isinstance(g, np.ndarray) and g.base is not None) else g
 
 
-def separate(arrays: Iterable[Array], held: Any) -> list[Array]:
-    """Return gradients as arrays of their own, copied where two share memory, or one is `held` by the user."""
-    seen = {id(held)}
-    result = []
-    for g in arrays:
-        if type(g) is not np.ndarray:
-            g = settle(g)
-        elif g.base is not None or id(g) in seen:
-            g = g.copy()
-        seen.add(id(g))
-        result.append(g)
-    return result
+def apart(found: dict[Any, Any], held: Any) -> dict[Any, Any]:
+    """Make each of the gradients an array of its own: not a view, not shared, not what is `held` by the user."""
+    held = raw(held)
+    for key, g in found.items():
+        if type(g) is not ndarray or g.base is not None or g is held:
+            found[key] = np.array(g) if g is held else settle(g)
+    if len(set(map(id, found.values()))) < len(found):
+        seen = set()
+        for key, g in found.items():
+            if id(g) in seen:
+                found[key] = g.copy()
+            seen.add(id(g))
+    return found
 
 
 def refuse_stale(node: Node) -> None:

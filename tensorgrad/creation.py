@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import dtype_of, owned
-from tensorgrad.graph import Tensor
+from tensorgrad.graph import Tensor, wrap
 from tensorgrad.node import Leaf, require_differentiable
 
 
@@ -28,7 +28,7 @@ def tensor(data: Any, *, requires_grad: bool = False, dtype: Any = None, name: s
         raise TypeError(f"a tensor holds numbers, got {dtype_of(data)}: {data!r:.60}")
     if requires_grad:
         require_differentiable(dtype_of(data))
-    t = Tensor(data, Leaf(data) if requires_grad else None)
+    t = wrap(data, Leaf(data) if requires_grad else None)
     if name is not None:
         t.name = name
     return t

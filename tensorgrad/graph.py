@@ -1,18 +1,18 @@
 """Records what NumPy is asked to do: a Tensor is an array and the Node it came from."""
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tensorgrad import rules  # noqa: F401  # fills OPS
-from tensorgrad.backends import PLAIN, Recorder, astype, dtype_of, foreign, getitem, owned
+from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
-from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick
+from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # noqa: F401  # tick
 from tensorgrad.op import OPS, Op, unsupported
 from tensorgrad.rules.linalg import product
+from tensorgrad.unroll import MOST, recorder
 
 
 def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
@@ -28,53 +28,31 @@ def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
 
 def unary(fn: np.ufunc) -> Callable[["Tensor"], "Tensor"]:
     """Make a ufunc a prefix operator."""
-    return lambda self: record(fn, (self,), {})
+    return recorder(("self",), globals())(fn, fn, lambda self: record(fn, (self,), {}))  # type: ignore[no-any-return]
 
 
 def binary(
-    fn: np.ufunc, operate: Callable[[Any, Any], Any]
+    fn: np.ufunc, infix: str = "", *, alike: bool = False
 ) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[["Tensor", Any], "Tensor"]]:
-    """Make a ufunc an infix operator, from the left and from the right; `operate` is Python's own."""
+    """Make a ufunc an infix operator, from the left and from the right.
 
-    def forward(self: "Tensor", other: Any) -> Any:  # `record` and `connect`, unrolled for two arrays
-        if type(other) is Tensor:
-            y, n = other._data, other.node
-        elif type(other) in PLAIN:
-            y, n = other, None
-        else:
-            return slow(self, other)
-        x, m = self._data, self.node
-        try:
-            out = operate(x, y)  # as the ufunc, but fast on NumPy's scalars
-            shape, dtype = out.shape, out.dtype
-        except Exception:
-            return slow(self, other)  # fails again, and says why; or the array type has no attributes
-        t: Tensor = new(Tensor)
-        t._data = out
-        if (m is None and n is None) or not is_recording():
-            t.node = None
-            return t
-        op = OPS[fn]
-        keep_x, keep_y, keep_out = op.pair[(m is not None) + 2 * (n is not None)]
-        node: Node = new(Node)
-        t.node = node
-        node.op = op
-        node.args = (x if keep_x else m or stand_in(x), y if keep_y else n or stand_in(y))
-        node.inputs = (m, n)
-        node.params = NOTHING
-        node.out = out if keep_out else None
-        node.shape = shape
-        node.dtype = dtype
-        node.seq = tick()
-        return t
+    infix: the operator itself, which does as the ufunc, but fast on NumPy's scalars; only where there are rules.
+    alike: a Python number may as well be an array.
+    """
 
-    def slow(self: "Tensor", other: Any) -> Any:
+    def forward(self: "Tensor", other: Any) -> Any:
         return record(fn, (self, other), {}) if compatible(self, other) else NotImplemented
 
     def reverse(self: "Tensor", other: Any) -> Any:
         return record(fn, (other, self), {}) if compatible(self, other) else NotImplemented
 
-    return forward if OPS[fn].kind == "rules" else slow, reverse
+    if not infix:
+        return forward, reverse
+    names = ("self", "other")
+    return (
+        recorder(names, globals(), infix=infix, alike=alike)(fn, None, forward),
+        recorder(names, globals(), infix=infix, alike=alike, reverse=True)(fn, None, reverse),
+    )
 
 
 class Tensor(Recorder):
@@ -89,9 +67,6 @@ class Tensor(Recorder):
 
     backward: ClassVar[Callable[..., None]]  # from autograd.py, the layer above
     __setitem__: ClassVar[Callable[..., None]]  # from writes.py, likewise
-
-    def __init__(self, data: Array, node: Node | None = None) -> None:
-        self._data, self.node = data, node
 
     # What it is
     @property
@@ -128,7 +103,7 @@ class Tensor(Recorder):
 
     @grad.setter
     def grad(self, value: Array) -> None:
-        leaf = self.leaf
+        leaf = self.node if type(self.node) is Leaf else self.leaf
         if leaf is None:
             raise RuntimeError("only a leaf that requires a gradient has a .grad")
         if value is not None:
@@ -179,6 +154,10 @@ class Tensor(Recorder):
 
     # How NumPy reaches it (NEP 13, NEP 18)
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **params: Any) -> Any:
+        if method == "__call__" and not params and (call := CALLS[ufunc]):
+            result = call(*args)
+            if result is not unusual:
+                return result
         for a in args:
             if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
                 return NotImplemented
@@ -217,7 +196,7 @@ class Tensor(Recorder):
 
     def detach(self) -> "Tensor":
         """Return a copy that is not connected to the graph."""
-        return Tensor(owned(self._data))
+        return wrap(owned(self._data))
 
     def __float__(self) -> float:
         self._refuse_leaving("float(t)", "write t.item(), or np.sin instead of math.sin")
@@ -290,15 +269,15 @@ class Tensor(Recorder):
     __gt__ = method(np.greater)
     __ge__ = method(np.greater_equal)
 
-    __add__, __radd__ = binary(np.add, operator.add)
-    __sub__, __rsub__ = binary(np.subtract, operator.sub)
-    __mul__, __rmul__ = binary(np.multiply, operator.mul)
-    __truediv__, __rtruediv__ = binary(np.divide, operator.truediv)
-    __floordiv__, __rfloordiv__ = binary(np.floor_divide, operator.floordiv)
-    __mod__, __rmod__ = binary(np.remainder, operator.mod)
-    __divmod__, __rdivmod__ = binary(np.divmod, divmod)
-    __pow__, __rpow__ = binary(np.power, operator.pow)
-    __matmul__, __rmatmul__ = binary(np.matmul, product)
+    __add__, __radd__ = binary(np.add, "x0 + x1", alike=True)
+    __sub__, __rsub__ = binary(np.subtract, "x0 - x1", alike=True)
+    __mul__, __rmul__ = binary(np.multiply, "x0 * x1", alike=True)
+    __truediv__, __rtruediv__ = binary(np.divide, "x0 / x1", alike=True)
+    __floordiv__, __rfloordiv__ = binary(np.floor_divide)
+    __mod__, __rmod__ = binary(np.remainder, "x0 % x1")
+    __divmod__, __rdivmod__ = binary(np.divmod)
+    __pow__, __rpow__ = binary(np.power, "x0 ** x1")
+    __matmul__, __rmatmul__ = binary(np.matmul, "product(x0, x1)")
     __neg__, __pos__, __abs__ = unary(np.negative), unary(np.positive), unary(np.absolute)
 
     # ndarray's methods
@@ -356,16 +335,37 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
         explained = op.explain(error, map(np.shape, values), params)
         note_line(explained)
         raise explained from (None if explained is error else error)
+    out, work = (out, out) if op.work is None else out
     if True not in live or not is_recording():
         return wrap(out)
-    keep_out, keep = op.kept(tuple(live))
+    *keep, keep_out = op.kept(tuple(live))
     for i, kept in enumerate(keep):
         if not kept:
             values[i] = inputs[i] or stand_in(values[i])
-    return connect(op, tuple(values), tuple(inputs), params, out, keep_out)
+    return connect(op, tuple(values), tuple(inputs), params, out, work if keep_out else None)
 
 
 Recorder.record = staticmethod(record)
+
+
+def unusual(*_args: Any) -> Any:
+    """Return this function: a call that is not to be recorded the fast way."""
+    return unusual
+
+
+class Calls(dict[Callable[..., Any], Callable[..., Any] | None]):
+    """For each ufunc with rules, a function that records it, made at the first call."""
+
+    def __missing__(self, fn: Callable[..., Any]) -> Callable[..., Any] | None:
+        op = OPS.get(fn)
+        self[fn] = call = None
+        if op is not None and op.kind == "rules" and op.unpack is None and len(op.reads) <= MOST:
+            names = ("x", "y", "z")[: len(op.reads)]
+            self[fn] = call = recorder(names, globals())(fn, op.forward, unusual)
+        return call
+
+
+CALLS = Calls()
 
 
 def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -395,15 +395,15 @@ def bound(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[
 
 
 def connect(
-    op: Op, args: tuple[Any, ...], inputs: tuple[Node | None, ...], params: dict[str, Any], out: Array, keep_out: bool
+    op: Op, args: tuple[Any, ...], inputs: tuple[Node | None, ...], params: dict[str, Any], out: Array, kept: Array
 ) -> Tensor:
     """Return `out` as a tensor whose node remembers the step."""
-    node: Node = new(Node)
+    node = Node()
     node.op = op
     node.args = args
     node.inputs = inputs
     node.params = params
-    node.out = out if keep_out else None
+    node.out = kept
     node.seq = tick()
     try:
         node.shape = out.shape
@@ -411,27 +411,45 @@ def connect(
     except AttributeError:  # an array type without attributes
         node.shape = np.shape(out)
         node.dtype = dtype_of(out)
-    t: Tensor = new(Tensor)
+    t = Tensor()
     t._data = out
     t.node = node if node.dtype.kind in "fc" else None  # integers have no gradient
     return t
 
 
-def wrap(data: Array) -> Tensor:
-    """Return an array as a tensor without history, faster than the constructor does."""
-    t: Tensor = new(Tensor)
+def wrap(data: Array, node: Node | None = None) -> Tensor:
+    """Return an array as a tensor, with the node it came from if it has one."""
+    t = Tensor()
     t._data = data
-    t.node = None
+    t.node = node
     return t
 
 
-new = object.__new__
 NOTHING: dict[str, Any] = {}
 
 
 def stand_in(value: Any) -> Any:
     """Return what to keep of a constant that no rule reads: its shape and dtype, not the array."""
-    return value if value is None or isinstance(value, SCALARS) else Node(value)
+    return value if value is None or isinstance(value, SCALARS) else Node().begin(value)
+
+
+def alike(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return two operands as NumPy takes them fastest: a Python number as an array, or both as NumPy's scalars."""
+    if type(x) is ndarray:
+        if type(y) is float:
+            return x, constant(y, x)
+        if type(y) in SCALAR_TYPES and not x.ndim:
+            return x[()], y
+    elif type(y) is ndarray:
+        if type(x) is float:
+            return constant(x, y), y
+        if type(x) in SCALAR_TYPES and not y.ndim:
+            return x, y[()]
+    return x, y
+
+
+SCALAR_TYPES = (np.float32, np.float64)
+ndarray = np.ndarray
 
 
 def any_live(args: Iterable[Any]) -> bool:
@@ -495,7 +513,7 @@ def label(tensor: Tensor) -> str:
 def rebuild(data: Array, requires_grad: bool, leaf: bool, name: str | None, grad: Array) -> Tensor:
     """Make a leaf again from what was pickled or copied."""
     data = owned(data)  # some ways of pickling make views
-    t = Tensor(data, Leaf(data) if leaf else None)
+    t = wrap(data, Leaf(data) if leaf else None)
     if name is not None:
         t.name = name
     if leaf:

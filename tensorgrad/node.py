@@ -13,11 +13,15 @@ from tensorgrad.op import Op
 
 Array = Any  # whatever speaks NumPy's protocols; without annotations for them, a type checker can say no more
 
-tick = itertools.count(1).__next__  # creation order is a topological order: no traversal needs recursion
+# Creation order is a topological order: no traversal needs recursion. It counts down, so that a heap gives the newest.
+tick = itertools.count(-1, -1).__next__
 
 
 class Node:
-    """A recorded step: its op, the nodes its arguments came from, exactly the arrays its rules read."""
+    """A recorded step: its op, the nodes its arguments came from, exactly the arrays its rules read.
+
+    It has no constructor, which would double the time to make one: who makes it fills it in.
+    """
 
     __slots__ = ("args", "dtype", "inputs", "name", "op", "out", "params", "seq", "shape")
 
@@ -31,9 +35,11 @@ class Node:
     seq: int
     name: str  # unset until given
 
-    def __init__(self, x: Array) -> None:
+    def begin(self, x: Array) -> Self:
+        """Become the node of `x`, without history."""
         self.op, self.args, self.inputs, self.params, self.out = None, (), (), {}, None
         self.shape, self.dtype, self.seq = np.shape(x), dtype_of(x), tick()
+        return self
 
     ndim = property(lambda self: len(self.shape))  # with shape, what np.ndim and np.size ask for
     size = property(lambda self: math.prod(self.shape))
@@ -63,7 +69,7 @@ class Leaf(Node):
     shared: Clock | None  # strikes when an optimizer changes the array that this leaf's is a part of
 
     def __init__(self, x: Array) -> None:
-        super().__init__(x)
+        self.begin(x)
         self.grad: Array = None
         self.clock, self.shared = Clock(), None
 
@@ -75,8 +81,8 @@ class Leaf(Node):
             self.grad = astype(self.grad, self.dtype)
 
     def changed_since(self, time: int) -> bool:
-        """Whether the values have changed since that time."""
-        return self.clock.time > time or (self.shared is not None and self.shared.time > time)
+        """Whether the values have changed since that time; later times are smaller."""
+        return self.clock.time < time or (self.shared is not None and self.shared.time < time)
 
 
 def require_differentiable(dtype: np.dtype[Any]) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from tensorgrad.backends import dispatched
 from tensorgrad.shapes import mismatch
 
 Function = Callable[..., Any]
@@ -36,6 +35,22 @@ class Each:
         return (partial(self.rule, i) for i in itertools.count())
 
 
+class Keeps(dict[int, tuple[bool, ...]]):
+    """Whether each array, and last the result, is read by the rules of the live arrays: bit j of the key is array j's.
+
+    It fills itself; a lookup is what a recorded call has time for.
+    """
+
+    def __init__(self, reads: tuple[frozenset[int], ...] | frozenset[int]) -> None:
+        super().__init__()
+        self.reads = () if isinstance(reads, frozenset) else reads
+
+    def __missing__(self, live: int) -> tuple[bool, ...]:
+        read = frozenset[int]().union(*(r for j, r in enumerate(self.reads) if live >> j & 1))
+        self[live] = (*(j + 1 in read for j in range(len(self.reads))), 0 in read)
+        return self[live]
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """A NumPy function and its derivative; what a graph keeps, errors, pictures and tests follow from the fields."""
@@ -53,18 +68,17 @@ class Op:
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0)  # away from poles and kinks: one for all arrays, or each
     view: bool = False  # the result may show the memory of the first array
     cases: tuple[Case, ...] = ()  # calls that show the parameters, for tests and documentation: (shapes, params)
-    _kept: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = field(default_factory=dict, repr=False)
+    then: "Op | None" = None  # what the same step goes on to do to the result, elementwise: an activation
+    work: Function | None = None  # an array that rules read in place of the result: forward returns it as well
+    keeps: "Keeps" = field(init=False, repr=False)  # by which arrays are live: what the graph has to keep
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keeps", Keeps(self.reads))
 
     @cached_property
     def name(self) -> str:
         """The function's name, as errors and pictures show it."""
         return str(self.fn.__name__)
-
-    @cached_property
-    def pair(self) -> tuple[tuple[bool, ...], ...]:
-        """Whether each of two arrays, and the result, is kept if none, the first, the second or both are live."""
-        cases = [self.kept(live) for live in ((False, False), (True, False), (False, True), (True, True))]
-        return tuple((*arrays, out) for out, arrays in cases)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -99,16 +113,11 @@ class Op:
                 )
         return args, params
 
-    def kept(self, live: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
-        """Say whether the result, and which arrays, are read by the rules of the arrays that are `live`."""
-        found = self._kept.get(live)
-        if found is None:
-            if isinstance(self.reads, frozenset):  # one rule for any number of arrays
-                read = self.reads if 1 not in self.reads else frozenset(range(1, len(live) + 1)) | self.reads
-            else:
-                read = frozenset[int]().union(*(r for r, on in zip(self.reads, live, strict=True) if on))
-            found = self._kept[live] = 0 in read, tuple(j in read for j in range(1, len(live) + 1))
-        return found
+    def kept(self, live: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Say whether each array, and last the result, is read by the rules of the arrays that are `live`."""
+        if isinstance(self.reads, frozenset):  # one rule for any number of arrays
+            return (*(1 in self.reads for _ in live), 0 in self.reads)
+        return self.keeps[sum(on << j for j, on in enumerate(live))]
 
     def explain(self, error: Exception, shapes: Iterable[tuple[int, ...]], params: dict[str, Any]) -> Exception:
         """Return the error to raise when `forward` failed: about the shapes if these do not fit, else the same."""
@@ -139,11 +148,18 @@ def register(
     forward: Function | None = None,
     unpack: Function | None = None,
     view: bool = False,
+    then: Function | None = None,
+    work: Function | None = None,
 ) -> None:
     """Give `fn` its derivative: one rule for each array that it takes, or None where it is constant in that array.
 
     A rule is `vjp(g, out, *arrays, **params)`, in NumPy expressions; see this module's docstring for what it may
     leave out. Without rules, `fn` is constant almost everywhere, and its result has no gradient.
+
+    then: a registered function that `forward` applies last, such as an activation. Its own rule is applied first, so
+    that those given here are of the rest; it must read no more than the result.
+    work: a function of the arrays that rules want instead of the result. `forward` returns the result and its value,
+    so that it is computed once; for higher derivatives it is called.
 
     >>> register(np.tanh, lambda g, y, _x: g * (1 - y * y))
     """
@@ -161,7 +177,8 @@ def register(
                 f"a rule for {fn.__name__} takes (g, out, {', '.join('xyzuvw'[: len(vjps)])}), "
                 f"got ({', '.join(code.co_varnames[: code.co_argcount])})"
             )
-        reads.append(frozenset(j for j, name in enumerate(arrays) if not name.startswith("_")))
+        read = frozenset(j for j, name in enumerate(arrays) if not name.startswith("_"))
+        reads.append(read if then is None else read | {0})
         accepts.append(frozenset(code.co_varnames[len(vjps) + 2 : code.co_argcount + code.co_kwonlyargcount]))
     OPS[fn] = Op(
         fn,
@@ -175,6 +192,8 @@ def register(
         domain,
         view,
         tuple(cases),
+        None if then is None else OPS[then],
+        work,
     )
 
 
@@ -209,24 +228,6 @@ def composite(
         accepts = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
         OPS[fn] = Op(fn, body, "composite", accepts=accepts, domain=domain, cases=tuple(cases))
         return body
-
-    return decorate
-
-
-def primitive(*vjps: Function | None, **options: Any) -> Callable[[F], F]:
-    """Make a function of arrays into an op with its own rules; options as in `register`.
-
-    The function runs as it is on arrays, and is recorded, as one step, on tensors.
-
-    >>> @primitive(lambda g, _y, x: g * 2 * x)
-    ... def square_of(x):
-    ...     return x * x
-    """
-
-    def decorate(function: F) -> F:
-        call = dispatched(function)
-        register(call, *vjps, forward=function, **options)
-        return call
 
     return decorate
 

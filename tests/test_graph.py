@@ -47,7 +47,7 @@ def test_nodes_are_numbered_in_the_order_they_were_made():
     x = leaf(1.0)
     y = x + 1
     z = y * x
-    assert x.node.seq < y.node.seq < z.node.seq
+    assert x.node.seq > y.node.seq > z.node.seq  # downwards
 
 
 def test_an_operator_a_method_and_a_function_record_the_same_step():

@@ -176,7 +176,7 @@ def test_layer_sizes_are_positive_integers(sizes):
 
 def test_an_mlp_takes_one_activation_per_hidden_layer():
     net = tg.nn.MLP([2, 3, 3, 1], activation=["tanh", lambda x: x * 2], output="sigmoid", rng=0)
-    assert net.activations[0] is np.tanh and 0 < net(np.ones((1, 2))).item() < 1
+    assert net.layers[0].activation is np.tanh and 0 < net(np.ones((1, 2))).item() < 1
     with pytest.raises(ValueError, match="2 hidden layers need 2 activations, got 1"):
         tg.nn.MLP([2, 3, 3, 1], activation=["tanh"])
     with pytest.raises(ValueError, match="at least the sizes"):

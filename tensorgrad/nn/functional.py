@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.op import Case, primitive
+from tensorgrad.backends import zero
+from tensorgrad.op import OPS, Case
+from tensorgrad.primitive import primitive
 from tensorgrad.rules.linalg import matmul_left, matmul_right, product
 from tensorgrad.rules.reduce import expand
 
@@ -20,27 +22,32 @@ def linear(x: Any) -> Any:
     return x
 
 
-@primitive(
+AFFINE = (
     lambda g, z, _x, w, _b: matmul_left(g, z, _x, w),
     lambda g, z, x, _w, _b: matmul_right(g, z, x, _w),
     lambda g, _z, _x, _w, _b: g,
-    signature="(m?,k),(k,n),(n)->(m?,n)",
-    cases=[(((2, 3), (3, 4), (4,)), {}), (((3,), (3, 4), (4,)), {}), (((5, 2, 3), (3, 4), (4,)), {})],
 )
+LAYERS: dict[str, Any] = {
+    "signature": "(m?,k),(k,n),(n)->(m?,n)",
+    "cases": [(((2, 3), (3, 4), (4,)), {}), (((3,), (3, 4), (4,)), {}), (((5, 2, 3), (3, 4), (4,)), {})],
+}
+
+
+@primitive(*AFFINE, **LAYERS)
 def affine(x: Any, w: Any, b: Any) -> Any:
     """Return x @ w + b, in one step.   x: (..., k), w: (k, n), b: (n,) -> (..., n)."""
     z = product(x, w)
-    return np.add(z, b, out=z) if type(z) is type(b) is np.ndarray and z.dtype == b.dtype else z + b
+    return np.add(z, b, z) if type(z) is type(b) is np.ndarray and z.dtype is b.dtype else z + b
 
 
-@primitive(lambda g, y, _x: g * np.greater(y, 0))
+@primitive(lambda g, y, _x: g * np.greater(y, zero(y)))
 def relu(x: Any) -> Any:
     """Return max(x, 0). At 0 the slope is 0.
 
     >>> relu(np.array([-1.0, 2.0]))
     array([0., 2.])
     """
-    return np.maximum(x, 0)
+    return np.maximum(x, zero(x))
 
 
 @primitive(lambda g, _y, x, slope=0.01: np.where(np.greater(x, 0), g, slope * g))
@@ -49,7 +56,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     return np.where(np.greater(x, 0), x, slope * x)
 
 
-@primitive(lambda g, y, _x: g * y * (1 - y))
+@primitive(lambda g, y, _x: g * (y - y * y))
 def sigmoid(x: Any) -> Any:
     """Return 1 / (1 + exp(-x)), without overflow.
 
@@ -63,10 +70,33 @@ def sigmoid(x: Any) -> Any:
 tanh = np.tanh
 
 
+def layer(activation: Activation, in_place: Activation | None = None) -> Activation:
+    """Return x, w, b -> activation(x @ w + b) as a single step; `in_place` is the activation into its own argument.
+
+    Its derivative follows from the entries of both: that of the activation needs the result only.
+    """
+
+    def step(x: Any, w: Any, b: Any) -> Any:
+        z = run(x, w, b)
+        return in_place(z) if in_place is not None and type(z) is np.ndarray and z.ndim else apply(z)
+
+    run, apply = OPS[affine].forward, OPS[activation].forward
+    step.__name__ = step.__qualname__ = f"affine + {activation.__name__}"
+    step.__doc__ = f"Return {activation.__name__}(x @ w + b), in one step."
+    return primitive(*AFFINE, then=activation, **LAYERS)(step)
+
+
+FUSED: dict[Activation, Activation] = {  # what to call in place of an activation of affine(x, w, b)
+    linear: affine,
+    relu: layer(relu, lambda z: np.maximum(z, zero(z), out=z)),
+    tanh: layer(tanh, lambda z: np.tanh(z, z)),
+    sigmoid: layer(sigmoid),
+}
+
 @primitive(lambda g, _y, x: g * sigmoid(x))
 def softplus(x: Any) -> Any:
     """Return log(1 + exp(x)), without overflow: a smooth relu, whose slope is the sigmoid."""
-    return np.logaddexp(x, 0)
+    return np.maximum(x, zero(x)) + log_of_sum(x)
 
 
 @primitive(lambda g, y, x, alpha=1.0: np.where(np.greater(x, 0), g, g * (y + alpha)))
@@ -125,14 +155,42 @@ def finite(x: Any) -> Any:
     return np.where(np.isinf(x), 0, x)
 
 
+def log_of_sum(z: Any) -> Any:
+    """Return log(1 + exp(-|z|)): softplus(z) is this plus max(z, 0), and the sigmoid is exp(min(z, 0) minus this)."""
+    return np.log1p(np.exp(-np.abs(z)))
+
+
 @primitive(
-    lambda g, _y, z, t: (sigmoid(z) - t) * (g / math.prod(np.shape(z))),
-    lambda g, _y, z, _t: z * (-g / math.prod(np.shape(z))),
+    lambda g, s, z, t: (np.exp(np.minimum(z, zero(z)) - s) - t) * (g / size(z)),
+    lambda g, _s, z, _t: z * (-g / size(z)),
+    work=lambda z, _t: log_of_sum(z),
     cases=[(((2, 3), (2, 3)), {})],
 )
 def sigmoid_cross_entropy(z: Any, t: Any) -> Any:
     """Return the mean of -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)), in nats, finite for any z."""
-    return np.mean(np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))))
+    s = log_of_sum(z)
+    return total(np.maximum(z, zero(z)) - z * t + s) / size(z), s
+
+
+@primitive(
+    lambda g, _y, x, y: (x - y) * (g * (2 / size(x))),
+    lambda g, _y, x, y: (y - x) * (g * (2 / size(x))),
+    cases=[(((2, 3), (2, 3)), {})],
+)
+def mean_square(x: Any, y: Any) -> Any:
+    """Return the mean of (x - y)**2, for real arrays of one shape."""
+    d = x - y
+    return total(d * d) / size(d)
+
+
+def size(x: Any) -> Any:
+    """Return the number of elements: np.size, without its detour for NumPy's own arrays."""
+    return x.size if type(x) is np.ndarray else np.size(x)
+
+
+def total(x: Any) -> Any:
+    """Return the sum of all elements; without NumPy's detours for the types where they change nothing."""
+    return np.add.reduce(x, None) if type(x) is np.ndarray and x.dtype.char in "fd" else np.sum(x)
 
 
 @primitive(

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.creation import tensor
-from tensorgrad.nn.functional import ACTIVATIONS, Activation, affine, named
+from tensorgrad.nn.functional import ACTIVATIONS, FUSED, Activation, affine, linear, named
 from tensorgrad.nn.init import INITS, Init
 from tensorgrad.nn.module import Module
 from tensorgrad.rng import Rng, as_rng
 
 
 class Linear(Module):
-    """x @ weight + bias.
+    """activation(x @ weight + bias).
 
     x: (..., fan_in).   weight: (fan_in, fan_out), drawn by `init`: a name, or a function `(rng, fan_in, fan_out)`.
-    bias: (fan_out,), zeros, or None.   Raises ValueError for an unknown init or sizes that are not positive.
+    bias: (fan_out,), zeros, or None.   activation: a name or a function.   Raises ValueError for an unknown init or
+    activation, or sizes that are not positive.
 
     >>> Linear(3, 2, rng=0)(np.ones((4, 3))).shape
     (4, 2)
@@ -29,6 +30,7 @@ class Linear(Module):
         fan_out: int,
         *,
         bias: bool = True,
+        activation: str | Activation = "linear",
         init: str | Init = "he",
         dtype: Any = np.float64,
         rng: int | Rng | None = None,
@@ -39,17 +41,22 @@ class Linear(Module):
         values = np.asarray(named("init", init, INITS)(as_rng(rng), fan_in, fan_out))
         if values.shape != (fan_in, fan_out):
             raise ValueError(f"init returned shape {values.shape}, expected (fan_in, fan_out) = {fan_in, fan_out}")
+        self.activation = named("activation", activation, ACTIVATIONS)
         self.weight = tensor(values, requires_grad=True, dtype=dtype)
         self.bias = tensor(np.zeros(fan_out), requires_grad=True, dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
-        """Return x @ weight + bias.   x: (..., fan_in) -> (..., fan_out)."""
-        return x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
+        """Return activation(x @ weight + bias).   x: (..., fan_in) -> (..., fan_out)."""
+        if self.bias is None:
+            return self.activation(x @ self.weight)
+        fused = FUSED.get(self.activation)
+        return self.activation(affine(x, self.weight, self.bias)) if fused is None else fused(x, self.weight, self.bias)
 
     def describe(self) -> str:
-        """Return the sizes."""
+        """Return the sizes, and what is not usual."""
+        named = "" if self.activation is linear else f", {name_of(self.activation)}"
         fan_in, fan_out = self.weight.shape
-        return f"{fan_in}, {fan_out}" + ("" if self.bias is not None else ", bias=False")
+        return f"{fan_in}, {fan_out}{named}" + ("" if self.bias is not None else ", bias=False")
 
 
 class MLP(Module):
@@ -63,7 +70,7 @@ class MLP(Module):
     >>> mlp
     MLP(
       784 -> 7 relu -> 1 linear
-      layers.0: Linear(784, 7)
+      layers.0: Linear(784, 7, relu)
       layers.1: Linear(7, 1)
     )
     """
@@ -86,23 +93,28 @@ class MLP(Module):
         chosen = [activation] * hidden if isinstance(activation, str) or callable(activation) else list(activation)
         if len(chosen) != hidden:
             raise ValueError(f"{hidden} hidden layers need {hidden} activations, got {len(chosen)}: {chosen}")
-        self.activations = [named("activation", name, ACTIVATIONS) for name in [*chosen, output]]
+        chosen = [named("activation", name, ACTIVATIONS) for name in [*chosen, output]]
         rng = as_rng(rng)
-        self.layers = [Linear(m, n, init=init, dtype=dtype, rng=rng) for m, n in itertools.pairwise(sizes)]
+        self.layers = [
+            Linear(m, n, activation=activation, init=init, dtype=dtype, rng=rng)
+            for (m, n), activation in zip(itertools.pairwise(sizes), chosen, strict=True)
+        ]
 
     def forward(self, x: Any) -> Any:
         """Return the output.   x: (batch, sizes[0]) -> (batch, sizes[-1])."""
-        for layer, activation in zip(self.layers, self.activations, strict=True):
-            x = activation(layer(x))
+        for layer in self.layers:
+            x = layer(x)
         return x
 
     def describe(self) -> str:
         """Return sizes and activations."""
-        steps = [
-            f"{layer.weight.shape[1]} {getattr(activation, '__name__', activation)}"
-            for layer, activation in zip(self.layers, self.activations, strict=True)
-        ]
+        steps = [f"{layer.weight.shape[1]} {name_of(layer.activation)}" for layer in self.layers]
         return " -> ".join([str(self.layers[0].weight.shape[0]), *steps])
+
+
+def name_of(activation: Activation) -> str:
+    """Return how a repr calls an activation."""
+    return str(getattr(activation, "__name__", activation))
 
 
 class Sequential(Module):

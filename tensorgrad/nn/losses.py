@@ -7,7 +7,14 @@ import numpy as np
 
 from tensorgrad.backends import astype, dtype_of
 from tensorgrad.graph import Tensor, raw
-from tensorgrad.nn.functional import log_softmax, probability_cross_entropy, sigmoid, sigmoid_cross_entropy, softmax
+from tensorgrad.nn.functional import (
+    log_softmax,
+    mean_square,
+    probability_cross_entropy,
+    sigmoid,
+    sigmoid_cross_entropy,
+    softmax,
+)
 
 SUM_TOLERANCE = 1e-3  # probabilities may come in float16
 
@@ -59,11 +66,7 @@ def binary_cross_entropy(logits: Any, targets: Any, *, from_logits: bool = True)
     >>> float(binary_cross_entropy(np.array([0.0, 1e4]), [1, 1]))
     0.34657359027997264
     """
-    z = raw(logits)
-    if not (
-        type(z) is type(targets) is np.ndarray and z.shape == targets.shape and z.dtype == targets.dtype and z.size
-    ):
-        targets = to_shape_of(logits, targets, "binary_cross_entropy")
+    targets = to_shape_of(logits, targets, "binary_cross_entropy")
     require_probabilities("binary_cross_entropy: targets", np.asarray(raw(targets)))
     if from_logits:
         warn_if_squashed(logits, sigmoid, "binary_cross_entropy", "sigmoid")
@@ -80,12 +83,18 @@ def mse_loss(prediction: Any, target: Any) -> Any:
     >>> float(mse_loss(np.array([1.0, 2.0]), [1.0, 4.0]))
     2.0
     """
-    error = prediction - to_shape_of(prediction, target, "mse_loss")
-    return np.mean(np.real(error * np.conjugate(error)) if np.iscomplexobj(error) else np.square(error))
+    target = to_shape_of(prediction, target, "mse_loss")
+    if dtype_of(raw(prediction)).kind != "c":
+        return mean_square(prediction, target)
+    error = prediction - target
+    return np.mean(np.real(error * np.conjugate(error)))
 
 
 def to_shape_of(prediction: Any, target: Any, loss: str) -> Any:
     """Return the target in the prediction's shape and dtype; never broadcast."""
+    z = raw(prediction)
+    if type(z) is type(target) is np.ndarray and z.shape == target.shape and z.dtype is target.dtype and z.size:
+        return target  # by far the most frequent
     shape, have = np.shape(raw(prediction)), np.shape(raw(target))
     if 0 in shape:
         raise ValueError(f"{loss}: the batch is empty, of shape {shape}")
@@ -112,7 +121,7 @@ def to_dtype_of(prediction: Any, target: Any) -> Any:
 
 def require_probabilities(what: str, values: np.ndarray[Any, Any]) -> None:
     """Raise ValueError unless all values lie between 0 and 1."""
-    if not (np.minimum.reduce(values, axis=None) >= 0 and np.maximum.reduce(values, axis=None) <= 1):
+    if not (np.minimum.reduce(values, None) >= 0 and np.maximum.reduce(values, None) <= 1):
         place = np.unravel_index(np.argmin((values >= 0) & (values <= 1)), values.shape)
         raise ValueError(f"{what} must lie between 0 and 1, got {values[place]} at {tuple(map(int, place))}")
 
@@ -120,7 +129,7 @@ def require_probabilities(what: str, values: np.ndarray[Any, Any]) -> None:
 def warn_if_squashed(logits: Any, activation: Any, loss: str, name: str) -> None:
     """Warn if the graph shows that probabilities are passed for logits."""
     node = logits.node if isinstance(logits, Tensor) else None
-    if node is not None and node.op is not None and node.op.fn is activation:
+    if node is not None and node.op is not None and activation in (node.op.fn, node.op.then and node.op.then.fn):
         warnings.warn(
             f"{loss} takes logits, but was given the output of a {name}: leave the {name} out"
             + (", or pass from_logits=False" if name == "sigmoid" else ""),

@@ -37,6 +37,8 @@ class Module:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run `forward`."""
+        if len(args) == 1 and not options:  # a plain call takes half the time
+            return self.forward(args[0])
         return self.forward(*args, **options)
 
     def forward(self, *_args: Any, **_options: Any) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tensorgrad.autograd import gradients
 from tensorgrad.creation import tensor
 from tensorgrad.errors import crash_line, shown, user_line
-from tensorgrad.graph import Tensor
+from tensorgrad.graph import Tensor, wrap
 from tensorgrad.node import enable_grad, no_grad
 from tensorgrad.rng import Rng
 from tensorgrad.testing.inputs import BackwardError, Inputs
@@ -48,7 +48,7 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
         if not quietly:
             return flat(record(arrays)[0])
         with no_grad():
-            return flat(f(*inputs.nest([Tensor(a) for a in arrays])))
+            return flat(f(*inputs.nest([wrap(a) for a in arrays])))
 
     def gradient(arrays: list[Array], cotangent: Array) -> list[Array]:
         y, leaves = record(arrays)
