@@ -133,6 +133,7 @@ def backpropagate(
             refuse_stale(node)
     totals: dict[Node, Any] = {root: g}  # of nodes whose turn has not come; in the end, of leaves
     waiting = [(root.seq, root)] if root.op is not None else []  # newest first: who used a node had its turn before
+    sums: set[Node] = set()  # of which we made the array in totals
     found: dict[Node, Any] = {}
     while waiting:
         node = heappop(waiting)[1]
@@ -154,9 +155,9 @@ def backpropagate(
             args = tuple(map(see, args, node.inputs))
             out = op.work(*args) if op.work is not None and node.out is not None else see(out, node)
         try:
-            STEPS[op](node, g, out, args, node.params, needed, totals, waiting)
+            STEPS[op](node, g, out, args, node.params, needed, totals, waiting, sums)
         except Exception:
-            each_step(node, g, out, args, node.params, needed, totals, waiting)  # fails again, and says where
+            each_step(node, g, out, args, node.params, needed, totals, waiting, sums)  # fails again, and says where
             raise
         if free:
             node.args = node.out = None
@@ -179,6 +180,7 @@ def each_step(
     needed: set[Node] | None,
     totals: dict[Node, Any],
     waiting: list[tuple[int, Node]],
+    sums: set[Node],
 ) -> None:
     """Take one step of any number of arrays backwards; what `unroll.stepper` writes out."""
     assert node.op is not None
@@ -196,7 +198,7 @@ def each_step(
             note_line(error)
             raise
         if source in totals:
-            add(totals, source, term)
+            add(totals, source, term, sums)
         else:
             totals[source] = term
             if source.op is not None:
@@ -221,9 +223,14 @@ STEPS = Steps()
 push = heappush
 
 
-def add(totals: dict[Node, Any], source: Node, term: Any) -> None:
-    """Add a term to what has come together for a node. Not in place: the array may be shared with another node."""
-    totals[source] = totals[source] + term
+def add(totals: dict[Node, Any], source: Node, term: Any, sums: set[Node]) -> None:
+    """Add a term to what has come together for a node: in place only into a sum of our own, else it may be shared."""
+    total = totals[source]
+    if source in sums and type(total) is type(term) is ndarray:
+        np.add(total, term, total)
+    else:
+        totals[source] = total + term
+        sums.add(source)
 
 
 def see(value: Any, node: Node | None) -> Any:

@@ -19,6 +19,8 @@ def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
     """Make NumPy's function a method: the array first, then NumPy's own arguments."""
 
     def call(self: "Tensor", *args: Any, **params: Any) -> Any:
+        if not args and not params and (result := CALLS[fn, 1](self)) is not unusual:
+            return result
         return record(fn, (self, *args), params)
 
     call.__name__ = name or fn.__name__
@@ -154,10 +156,8 @@ class Tensor(Recorder):
 
     # How NumPy reaches it (NEP 13, NEP 18)
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **params: Any) -> Any:
-        if method == "__call__" and not params and (call := CALLS[ufunc]):
-            result = call(*args)
-            if result is not unusual:
-                return result
+        if not params and method == "__call__" and (result := CALLS[ufunc, len(args)](*args)) is not unusual:
+            return result
         for a in args:
             if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
                 return NotImplemented
@@ -171,6 +171,8 @@ class Tensor(Recorder):
         return record(ufunc, args, params)
 
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if not params and (result := CALLS[fn, len(args)](*args)) is not unusual:
+            return result
         if len(types) > 1:
             held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
             if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):
@@ -353,15 +355,15 @@ def unusual(*_args: Any) -> Any:
     return unusual
 
 
-class Calls(dict[Callable[..., Any], Callable[..., Any] | None]):
-    """For each ufunc with rules, a function that records it, made at the first call."""
+class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
+    """For each function with rules, of so many arrays and nothing else, one that records it: made at its first call."""
 
-    def __missing__(self, fn: Callable[..., Any]) -> Callable[..., Any] | None:
+    def __missing__(self, key: tuple[Callable[..., Any], int]) -> Callable[..., Any]:
+        fn, n = key
         op = OPS.get(fn)
-        self[fn] = call = None
-        if op is not None and op.kind == "rules" and op.unpack is None and len(op.reads) <= MOST:
-            names = ("x", "y", "z")[: len(op.reads)]
-            self[fn] = call = recorder(names, globals())(fn, op.forward, unusual)
+        if op is None or op.kind != "rules" or op.unpack is not None or len(op.reads) != n or n > MOST:
+            return unusual
+        self[key] = call = recorder(("x", "y", "z")[:n], globals())(fn, op.forward, unusual)
         return call
 
 

@@ -68,7 +68,7 @@ STEP = """
         if not fits:
             term = match(term, n{i}.shape, n{i}.dtype)
         if n{i} in totals:
-            add(totals, n{i}, term)
+            add(totals, n{i}, term, sums)
         else:
             totals[n{i}] = term
             if n{i}.op is not None:
@@ -130,7 +130,7 @@ def stepper(n: int, space: dict[str, Any], then: bool) -> Function:
     leaves, join the heap `waiting`.   then: apply the rule `first` to the gradient before the others.
     """
     x = ", ".join(f"x{i}" for i in range(n))
-    text = f"def step(node, g, out, args, params, needed, totals, waiting):\n    {x}, = args\n"
+    text = f"def step(node, g, out, args, params, needed, totals, waiting, sums):\n    {x}, = args\n"
     text += f"    {x.replace('x', 'n')}, = node.inputs\n"
     if then:
         text += "    g = first(g, out, None)\n"

@@ -1,5 +1,6 @@
 """Rules of reductions: sum, mean, max, min. `axis` is None, a number or a tuple, as in NumPy."""
 
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ def expand(y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Repeat `g` along the axes of `x` that a reduction has removed."""
+    if axis is None and isinstance(g, np.generic):
+        return np.ndarray(np.shape(x), g.dtype, g, 0, (0,) * np.ndim(x))  # one number, in no time
     return np.broadcast_to(g if axis is None and not keepdims else expand(g, x, axis, keepdims), np.shape(x))
 
 
@@ -35,19 +38,41 @@ def extremum(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return expand(g, x, axis, keepdims) / shares * best
 
 
+def reduction(fn: Any, ufunc: np.ufunc) -> Any:
+    """Return `fn` without NumPy's detours to the method of the ufunc that does the work."""
+
+    @wraps(fn)  # its signature tells the order of parameters
+    def reduce(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return (ufunc.reduce if type(a) is np.ndarray else fn)(a, axis=axis, keepdims=keepdims)
+
+    return reduce
+
+
+@wraps(np.mean)
+def mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    # as np.mean, without its detours for the types that it only sums and divides
+    if type(a) is not np.ndarray or a.dtype.char not in "fd" or not a.size:
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    total = np.add.reduce(a, axis=axis, keepdims=keepdims)
+    return total / (a.size // total.size)
+
+
 register(
     np.sum,
     lambda g, _y, _x, axis=None, keepdims=False: spread(g, _x, axis, keepdims),
+    forward=reduction(np.sum, np.add),
     cases=REDUCTIONS,
 )
 register(
     np.mean,
     lambda g, _y, _x, axis=None, keepdims=False: spread(g * (np.size(_y) / max(np.size(_x), 1)), _x, axis, keepdims),
+    forward=mean,
     cases=REDUCTIONS,
 )
-for fn in (np.max, np.min, np.amax, np.amin):
+for fn, ufunc in ((np.max, np.maximum), (np.min, np.minimum), (np.amax, np.maximum), (np.amin, np.minimum)):
     register(
         fn,
         lambda g, y, x, axis=None, keepdims=False: extremum(g, y, x, axis, keepdims),
+        forward=reduction(fn, ufunc),
         cases=REDUCTIONS,
     )
