@@ -2,6 +2,7 @@
 
 import gc
 import io
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -55,10 +56,13 @@ def peak(candidate: str, workload: str) -> dict[str, float]:
 def import_times(repeat: int) -> dict[str, list[float]]:
     """Return how long the import takes in fresh processes, in ms, in turn."""
     times: dict[str, list[float]] = {"numpy": [], "tensorgrad": []}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # as users have it: compiled once
     for i in range(repeat + 1):
         for name, values in times.items():
             code = f"import time; s = time.perf_counter(); import {name}; print(time.perf_counter() - s)"
-            found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            found = subprocess.run(
+                [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+            )
             if i:  # the first ones may compile
                 values.append(1e3 * float(found.stdout))
     return times

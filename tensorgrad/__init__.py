@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import data, nn, optim, writes  # noqa: F401  # writes installs itself on Tensor
+from tensorgrad import writes  # noqa: F401  # installs itself on Tensor
 from tensorgrad.autograd import gradients
 from tensorgrad.creation import empty, full, ones, tensor, zeros
 from tensorgrad.graph import Tensor
@@ -12,7 +12,7 @@ from tensorgrad.op import composite, register
 from tensorgrad.primitive import primitive
 
 if TYPE_CHECKING:
-    from tensorgrad import testing, train, viz
+    from tensorgrad import data, nn, optim, testing, train, viz
     from tensorgrad.viz import draw
 
 __version__ = "0.1.0"
@@ -46,8 +46,13 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on first use what a program that only computes gradients does not need."""
-    if name in ("testing", "train", "viz"):
+    if name in ("data", "nn", "optim", "testing", "train", "viz"):
         return importlib.import_module(f"tensorgrad.{name}")
     if name == "draw":
         return importlib.import_module("tensorgrad.viz").draw
     raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, whether imported yet or not."""
+    return [*__all__, "__version__"]

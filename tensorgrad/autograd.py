@@ -4,7 +4,7 @@ For complex numbers the pass multiplies by transposed Jacobians without conjugat
 for real ones. The gradient that users see, dL/dx + i dL/dy for a real L, is the conjugate: taken at both ends.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
 from operator import attrgetter
@@ -132,7 +132,9 @@ def backpropagate(
         for node in history(root):
             refuse_stale(node)
     totals: dict[Node, Any] = {root: g}  # of nodes whose turn has not come; in the end, of leaves
-    waiting = [(root.seq, root)] if root.op is not None else []  # newest first: who used a node had its turn before
+    waiting: list[tuple[int, Any]] = []  # newest first: when a node's turn comes, all that used it have had theirs
+    if root.op is not None:
+        waiting.append((root.seq, root))
     sums: set[Node] = set()  # of which we made the array in totals
     found: dict[Node, Any] = {}
     while waiting:
@@ -214,9 +216,10 @@ class Steps(dict[Op, Callable[..., None]]):
     """For each op, the function that takes a step of it backwards, made at the first step."""
 
     def __missing__(self, op: Op) -> Callable[..., None]:
-        few = not isinstance(op.vjps, Each) and len(op.vjps) <= MOST
-        self[op] = step = stepper(len(op.vjps), globals(), op.then is not None)(first(op), *op.vjps) if few else each_step
-        return step
+        if isinstance(op.vjps, Each) or len(op.vjps) > MOST:
+            return each_step
+        self[op] = stepper(len(op.vjps), globals(), op.then is not None)(first(op), *op.vjps)
+        return self[op]
 
 
 STEPS = Steps()

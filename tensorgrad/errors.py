@@ -3,7 +3,6 @@
 import linecache
 import os
 import sys
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 NUMPY = os.sep + os.path.join("site-packages", "numpy") + os.sep
@@ -24,7 +23,10 @@ def user_line() -> str:
 
 def crash_line(error: BaseException) -> str:
     """Return the innermost line of user's code that an error came through; nothing if it is all ours."""
-    places = [(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
+    step, places = error.__traceback__, []
+    while step is not None:
+        places.append((step.tb_frame.f_code.co_filename, step.tb_lineno))
+        step = step.tb_next
     theirs = [place for place in places if not foreign_to_users(place[0])]
     return shown(*theirs[-1]) if theirs else ""
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,9 +10,8 @@ import numpy as np
 from tensorgrad import rules  # noqa: F401  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
-from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # noqa: F401  # tick
+from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # tick
 from tensorgrad.op import OPS, Op, unsupported
-from tensorgrad.rules.linalg import product
 from tensorgrad.unroll import MOST, recorder
 
 
@@ -30,7 +30,7 @@ def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
 
 def unary(fn: np.ufunc) -> Callable[["Tensor"], "Tensor"]:
     """Make a ufunc a prefix operator."""
-    return recorder(("self",), globals())(fn, fn, lambda self: record(fn, (self,), {}))  # type: ignore[no-any-return]
+    return at_first_use(lambda: recorder(("self",), globals())(fn, fn, lambda self: record(fn, (self,), {})))
 
 
 def binary(
@@ -50,11 +50,19 @@ def binary(
 
     if not infix:
         return forward, reverse
-    names = ("self", "other")
-    return (
-        recorder(names, globals(), infix=infix, alike=alike)(fn, None, forward),
-        recorder(names, globals(), infix=infix, alike=alike, reverse=True)(fn, None, reverse),
-    )
+    make = partial(recorder, ("self", "other"), globals(), infix=infix, alike=alike)
+    return at_first_use(lambda: make()(fn, None, forward)), at_first_use(lambda: make(reverse=True)(fn, None, reverse))
+
+
+def at_first_use(make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """Put off making a method of Tensor until it is called: to compile all of them would double the time to import."""
+
+    def stub(*args: Any) -> Any:
+        name = next(name for name, value in vars(Tensor).items() if value is stub)
+        setattr(Tensor, name, make())
+        return getattr(Tensor, name)(*args)
+
+    return stub
 
 
 class Tensor(Recorder):
@@ -363,8 +371,8 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
         op = OPS.get(fn)
         if op is None or op.kind != "rules" or op.unpack is not None or len(op.reads) != n or n > MOST:
             return unusual
-        self[key] = call = recorder(("x", "y", "z")[:n], globals())(fn, op.forward, unusual)
-        return call
+        self[key] = recorder(("x", "y", "z")[:n], globals())(fn, op.forward, unusual)
+        return self[key]
 
 
 CALLS = Calls()

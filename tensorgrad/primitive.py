@@ -23,12 +23,13 @@ def primitive(*vjps: Function | None, **options: Any) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        on_arrays = update_wrapper(lambda *args: function(*args)[0], function) if "work" in options else function
+        on_arrays: Any = update_wrapper(lambda *args: function(*args)[0], function) if "work" in options else function
         code = function.__code__
         names = code.co_varnames[: len(vjps)]
         if 0 < len(vjps) <= min(MOST, code.co_argcount) and LOCALS.isdisjoint(names):
             more = code.co_argcount + code.co_kwonlyargcount > len(vjps)
             make = recorder(names, vars(graph), free=True, more=more, work="work" in options)
+            slow: Any = None
             call: Any = make(None, function, lambda *args, **params: slow(*args, **params))
             slow = dispatched(on_arrays, call)
             update_wrapper(call, function)

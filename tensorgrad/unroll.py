@@ -13,7 +13,10 @@ Function = Callable[..., Any]
 
 MOST = 3  # arrays; functions of more go through the loops
 
-LOCALS = frozenset("x0 x1 x2 n0 n1 n2 keep0 keep1 keep2 keep_out out work shape dtype op node more params".split())
+LOCALS = {  # which no argument of a recorded function may be called
+    *("x0", "x1", "x2", "n0", "n1", "n2", "keep0", "keep1", "keep2", "keep_out"),
+    *("out", "work", "shape", "dtype", "op", "node", "result", "more", "params"),
+}
 LIVE = (  # which arrays are, as the bits of a number
     "1",
     "3 if n0 and n1 else 1 if n0 else 2",
@@ -38,10 +41,10 @@ RUN = """
         return slow({names})  # fails again, and says why; or the array type has no attributes
     if {constant} or not is_recording():
         {leave}
-        t = Tensor()
-        t._data = out
-        t.node = None
-        return t
+        result = Tensor()
+        result._data = out
+        result.node = None
+        return result
     op = OPS[{fn}]
     {keep}, keep_out = op.keeps[{live}]
     node = Node()
@@ -53,10 +56,10 @@ RUN = """
     node.shape = shape
     node.dtype = dtype
     node.seq = tick()
-    t = Tensor()
-    t._data = out
-    t.node = node
-    return t
+    result = Tensor()
+    result._data = out
+    result.node = node
+    return result
 """
 STEP = """
     if n{i} is not None and vjp{i} is not None and (needed is None or n{i} in needed):

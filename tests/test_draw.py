@@ -163,8 +163,9 @@ def test_names_without_dots_make_no_boxes():
 
 def test_a_network_made_of_modules_is_drawn_in_their_boxes():
     loss = tg.nn.cross_entropy(tg.nn.MLP([4, 3, 2], rng=0)(np.ones((5, 4))), np.zeros(5, int))
-    assert set(box(loss).values()) == {"", "layers", "layers.0", "layers.1"}
-    assert box(loss)[card(loss, "relu").id] == "layers"
+    assert set(box(loss).values()) == {"", "layers.0", "layers.1"}
+    assert box(loss)[card(loss, "affine + relu").id] == "layers.0"
+    assert box(loss)[card(loss, "log_softmax").id] == ""
 
 
 @needs_dot

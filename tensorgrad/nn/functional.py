@@ -13,6 +13,7 @@ from tensorgrad.rules.linalg import matmul_left, matmul_right, product
 from tensorgrad.rules.reduce import expand
 
 Activation = Callable[[Any], Any]
+Layer = Callable[[Any, Any, Any], Any]
 
 ROWS: list[Case] = [(((2, 3),), {}), (((2, 3),), {"axis": 0}), (((4,),), {})]
 
@@ -70,7 +71,7 @@ def sigmoid(x: Any) -> Any:
 tanh = np.tanh
 
 
-def layer(activation: Activation, in_place: Activation | None = None) -> Activation:
+def layer(activation: Activation, in_place: Activation | None = None) -> Layer:
     """Return x, w, b -> activation(x @ w + b) as a single step; `in_place` is the activation into its own argument.
 
     Its derivative follows from the entries of both: that of the activation needs the result only.
@@ -86,12 +87,13 @@ def layer(activation: Activation, in_place: Activation | None = None) -> Activat
     return primitive(*AFFINE, then=activation, **LAYERS)(step)
 
 
-FUSED: dict[Activation, Activation] = {  # what to call in place of an activation of affine(x, w, b)
+FUSED: dict[Activation, Layer] = {  # what to call in place of an activation of affine(x, w, b)
     linear: affine,
     relu: layer(relu, lambda z: np.maximum(z, zero(z), out=z)),
     tanh: layer(tanh, lambda z: np.tanh(z, z)),
     sigmoid: layer(sigmoid),
 }
+
 
 @primitive(lambda g, _y, x: g * sigmoid(x))
 def softplus(x: Any) -> Any:

@@ -1,12 +1,13 @@
 """Rules of products: matmul and einsum. `dot`, `outer` and `tensordot` are written with them (composite.py)."""
 
 from collections import Counter
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.op import register, register_each
+
+ascii_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def product(x: Any, y: Any) -> Any:

@@ -48,25 +48,25 @@ def reduction(fn: Any, ufunc: np.ufunc) -> Any:
     return reduce
 
 
-@wraps(np.mean)
 def mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    # as np.mean, without its detours for the types that it only sums and divides
+    """Return np.mean, without its detours for the types that it only sums and divides."""
     if type(a) is not np.ndarray or a.dtype.char not in "fd" or not a.size:
         return np.mean(a, axis=axis, keepdims=keepdims)
-    total = np.add.reduce(a, axis=axis, keepdims=keepdims)
+    total = total_of(a, axis=axis, keepdims=keepdims)
     return total / (a.size // total.size)
 
 
+total_of = reduction(np.sum, np.add)
 register(
     np.sum,
     lambda g, _y, _x, axis=None, keepdims=False: spread(g, _x, axis, keepdims),
-    forward=reduction(np.sum, np.add),
+    forward=total_of,
     cases=REDUCTIONS,
 )
 register(
     np.mean,
     lambda g, _y, _x, axis=None, keepdims=False: spread(g * (np.size(_y) / max(np.size(_x), 1)), _x, axis, keepdims),
-    forward=mean,
+    forward=wraps(np.mean)(mean),
     cases=REDUCTIONS,
 )
 for fn, ufunc in ((np.max, np.maximum), (np.min, np.minimum), (np.amax, np.maximum), (np.amin, np.minimum)):
