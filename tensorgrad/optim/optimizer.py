@@ -59,10 +59,11 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that requires a gradient. Raises RuntimeError, naming it, if one has none."""
         nodes = [p.node for p in self.params]  # a node where a gradient is required
-        if missing := [i for i, node in enumerate(nodes) if node is not None and node.grad is None]:
+        if missing := [node for node in nodes if node is not None and node.grad is None]:
+            i = nodes.index(missing[0])
             raise RuntimeError(
-                f"{self.params[missing[0]].name or f'parameter {missing[0]}'} requires a gradient and has none at "
-                "step(): call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
+                f"{self.params[i].name or f'parameter {i}'} requires a gradient and has none at step(): "
+                "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
             )
         if nodes != self.nodes:
             self.choose(nodes)
