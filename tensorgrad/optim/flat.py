@@ -38,6 +38,7 @@ class Flat:
         self.numbers: list[Array] = [np.zeros((), self.dtype) for _ in kernel.numbers(0.0, 1)]
         self.filled: tuple[float, ...] = ()  # what the numbers are now
         self.clock = Clock()  # strikes for all leaves at once
+        self.checked = -1  # when the chosen parameters were last seen to be views of ours
         self.runs: list[Run] = []
         self.steps = [0] * len(params)  # before these runs
         self.active: list[int] = []
@@ -45,7 +46,7 @@ class Flat:
 
     def choose(self, active: list[int]) -> None:
         """Update the parameters at the places `active` from now on, and no others."""
-        self.steps = self.taken()
+        self.steps, self.checked = self.taken(), -1
         for i in self.active:
             leaf = self.leaves[i]
             if leaf.shared is self.clock:  # it keeps the time of its own last change
@@ -81,6 +82,8 @@ class Flat:
 
     def adopt(self) -> bool:
         """Copy in the chosen parameters that are not views of ours; False if one changed its dtype or array type."""
+        if Clock.latest == self.checked:  # no array was assigned anywhere since
+            return True
         for p, view in [(p, view) for p, view in self.chosen if p._data is not view]:
             if not isinstance(p.data, np.ndarray) or p.data.dtype != self.dtype:
                 return False
@@ -107,6 +110,7 @@ class Flat:
                 for part, (p, u, moments) in zip(run.parts, run.blocks, strict=True):
                     update(p, g[part], u, *moments, *numbers)
         self.clock.strike()
+        self.checked = self.clock.time
 
 
 class Run:
