@@ -471,3 +471,57 @@ def test_a_step_in_mid_training_may_find_the_parameter_to_be_another_array_or_of
         driver.step()
         np.testing.assert_array_equal(p.data, expected)
     assert mine.tolist() == [5.0, 6.0] and q.item() == -2.0
+
+
+def test_what_was_assigned_to_a_frozen_parameter_is_what_goes_on_after_it():
+    a, b = (tg.tensor([0.0], requires_grad=True) for _ in range(2))
+    driver = optim.SGD([a, b], lr=1.0)
+
+    def step():
+        for p in (a, b):
+            p.grad = np.ones(1)
+        driver.step()
+
+    step()
+    a.requires_grad = False
+    a.data = np.array([5.0])
+    step()
+    a.requires_grad = True
+    step()
+    assert (a.item(), b.item()) == (4.0, -3.0)
+
+
+def test_a_gradient_that_a_backward_pass_left_in_another_dtype_is_converted():
+    leaves = [tg.tensor([0.0, 0.0], requires_grad=True) for _ in range(2)]
+    for p in leaves:
+        p.leaf.grad = np.array([1, 2])  # as wide as float64, but integers
+    optim.SGD(leaves, lr=1.0).step()
+    for p in leaves:
+        np.testing.assert_array_equal(p.data, [-1, -2])
+
+
+class Wrapped(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array type that is not NumPy's."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array_ufunc__(self, ufunc, method, *args, **params):
+        return Wrapped(getattr(ufunc, method)(*(a.values if isinstance(a, Wrapped) else a for a in args), **params))
+
+    def __array_function__(self, fn, types, args, params):
+        out = fn(*(a.values if isinstance(a, Wrapped) else a for a in args), **params)
+        return Wrapped(out) if isinstance(out, np.ndarray) else out
+
+
+def test_a_parameter_may_become_an_array_of_another_type_on_the_way():
+    a, b = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    driver = optim.Momentum([a, b], lr=0.1)
+    for step in range(3):
+        if step == 1:
+            b.data = Wrapped(b.data.copy())
+        a.grad = np.ones(2)
+        b.grad = np.ones(2) if step == 0 else Wrapped(np.ones(2))
+        driver.step()
+    assert type(b.data) is Wrapped
+    np.testing.assert_allclose(b.data.values, a.data, rtol=1e-14)
