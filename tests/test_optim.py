@@ -491,13 +491,15 @@ def test_what_was_assigned_to_a_frozen_parameter_is_what_goes_on_after_it():
     assert (a.item(), b.item()) == (4.0, -3.0)
 
 
-def test_a_gradient_that_a_backward_pass_left_in_another_dtype_is_converted():
+def test_a_gradient_that_was_left_in_another_dtype_is_converted():
     leaves = [tg.tensor([0.0, 0.0], requires_grad=True) for _ in range(2)]
-    for p in leaves:
-        p.leaf.grad = np.array([1, 2])  # as wide as float64, but integers
-    optim.SGD(leaves, lr=1.0).step()
-    for p in leaves:
-        np.testing.assert_array_equal(p.data, [-1, -2])
+    driver = optim.SGD(leaves, lr=1.0)
+    for steps in (1, 2):
+        for p in leaves:
+            p.leaf.grad = np.array([1, 2])  # as wide as float64, but integers
+        driver.step()
+        for p in leaves:
+            np.testing.assert_array_equal(p.data, [-steps, -2 * steps])
 
 
 class Wrapped(np.lib.mixins.NDArrayOperatorsMixin):
