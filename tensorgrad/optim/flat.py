@@ -96,25 +96,21 @@ class Flat:
         """Take a step with the chosen parameters."""
         update, numbers = self.kernel.update, self.numbers
         for run in self.runs:
+            gradients = run.gradients()
             run.steps += 1
             values = self.kernel.numbers(lr, run.steps)
             if values != self.filled:
                 for number, value in zip(numbers, values, strict=True):
                     number[()] = value
                 self.filled = values
-            if len(run.blocks) == 1:
-                p, u, moments = run.blocks[0]
-                update(p, run.gradient(), u, *moments, *numbers)
-            else:
-                g = run.gradient()
-                for part, (p, u, moments) in zip(run.parts, run.blocks, strict=True):
-                    update(p, g[part], u, *moments, *numbers)
+            for g, (p, u, moments) in zip(gradients, run.blocks, strict=True):
+                update(p, g, u, *moments, *numbers)
         self.clock.strike()
         self.checked = self.clock.time
 
 
 class Run:
-    """Parameters that lie side by side and are updated together: small ones in one block, a large one in several."""
+    """Parameters side by side that are updated together: small ones in one block, or one large one in several."""
 
     __slots__ = ("blocks", "dtypes", "leaves", "parts", "places", "steps")
 
@@ -133,17 +129,18 @@ class Run:
             room = flat.room[: part.stop - part.start]
             self.blocks.append((flat.values[block], room, [m[block] for m in flat.moments]))
 
-    def gradient(self) -> Array:
-        """Return the gradients end to end, to be read only."""
+    def gradients(self) -> list[Array]:
+        """Return the gradients end to end, block by block, to be read only."""
         grads = [leaf.grad for leaf in self.leaves]
         if len(grads) == 1:
-            return np.reshape(grads[0], -1)
+            g = np.reshape(grads[0], -1)
+            return [g] if len(self.parts) == 1 else [g[part] for part in self.parts]
         try:
             if [g.dtype for g in grads] == self.dtypes:
-                return np.frombuffer(b"".join(grads), self.dtypes[0])  # three times as fast as NumPy for small arrays
+                return [np.frombuffer(b"".join(grads), self.dtypes[0])]  # takes a third of the time of concatenate
         except (AttributeError, BufferError, TypeError, ValueError):
             pass  # one is not contiguous, or not NumPy's
-        return np.concatenate([np.reshape(g, -1) for g in grads])
+        return [np.concatenate([np.reshape(g, -1) for g in grads])]
 
 
 def zeros(size: int, dtype: np.dtype[Any]) -> Array:

@@ -67,9 +67,10 @@ class Optimizer:
             )
         if nodes != self.nodes:
             self.choose(nodes)
-        if not all([flat.adopt() for flat in self.flats]):
-            self.load_state_dict(self.state_dict())  # sorts them anew by dtype
-            return self.step()
+        for flat in self.flats:
+            if not flat.adopt():
+                self.load_state_dict(self.state_dict())  # sorts them anew by dtype
+                return self.step()
         for flat in self.flats:
             flat.update(self._lr)
         for i, state in self.states.items():
