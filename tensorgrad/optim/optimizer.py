@@ -38,7 +38,7 @@ class Optimizer:
         self.hold()
 
     def hold(self) -> None:
-        """Set up what the first step fills in: no parameter is looked at before."""
+        """Start with no states: the next step sorts the parameters, as they are then, into arrays."""
         self.leaves = [p.leaf for p in self.params]  # a tensor keeps its leaf, also while it is frozen
         self.nodes: list[Any] = []  # at the last step: the leaves of those that were not frozen, None for the others
         self.states: dict[int, Any] = {}  # of parameters that are no NumPy arrays, by place
