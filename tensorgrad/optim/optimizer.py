@@ -20,7 +20,7 @@ class Optimizer:
     """
 
     update: ClassVar[Callable[..., tuple[Any, Any]]]
-    in_place: ClassVar[Callable[..., None]]
+    in_place: ClassVar[Callable[..., inplace.Kernel]]
     state_type: ClassVar[type[Any]]
 
     def __init__(self, params: Iterable[Parameter], lr: float, **options: Any) -> None:
@@ -35,8 +35,14 @@ class Optimizer:
                 raise TypeError(f"parameter {i} is not a tensor that requires a gradient, but {p!r:.60}")
         self.lr = lr
         self.options = options
+        self.hold()
+
+    def hold(self) -> None:
+        """Start with no states: the next step sorts the parameters, as they are then, into arrays."""
+        self.leaves = [p.leaf for p in self.params]  # a tensor keeps its leaf, also while it is frozen
+        self.nodes: list[Any] = []  # at the last step: the leaves of those that were not frozen, None for the others
         self.states: dict[int, Any] = {}  # of parameters that are no NumPy arrays, by place
-        self.flats: dict[Any, tuple[list[int], Flat]] = {}  # by dtype: the places of the others, and their arrays
+        self.flats: list[Flat] = []  # the others, by dtype
 
     @property
     def lr(self) -> float:
@@ -52,41 +58,45 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that requires a gradient. Raises RuntimeError, naming it, if one has none."""
+        nodes = [p.node for p in self.params]  # a node where a gradient is required
+        if missing := [node for node in nodes if node is not None and node.grad is None]:
+            i = nodes.index(missing[0])
+            raise RuntimeError(
+                f"{self.params[i].name or f'parameter {i}'} requires a gradient and has none at step(): "
+                "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
+            )
+        if nodes != self.nodes:
+            self.choose(nodes)
+        for flat in self.flats:
+            if not flat.adopt():
+                self.load_state_dict(self.state_dict())  # sorts them anew by dtype
+                return self.step()
+        for flat in self.flats:
+            flat.update(self._lr)
+        for i, state in self.states.items():
+            if (p := self.params[i]).node is not None:
+                p.data, self.states[i] = type(self).update(p.data, p.grad, state, lr=self._lr, **self.options)
+        return None
+
+    def choose(self, nodes: list[Any]) -> None:
+        """Take the parameters that have nodes to be those that require a gradient."""
         if not self.flats and not self.states:
             self.arrange()
-        params, active = self.params, set()
-        for i, p in enumerate(params):
-            if p.node is not None:  # it requires a gradient
-                if p.node.grad is None:
-                    raise RuntimeError(
-                        f"{p.name or f'parameter {i}'} requires a gradient and has none at step(): "
-                        "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
-                    )
-                active.add(i)
-        chosen = [(flat, [k for k, i in enumerate(places) if i in active]) for places, flat in self.flats.values()]
-        if not all([flat.adopt(places) for flat, places in chosen]):
-            self.load_state_dict(self.state_dict())  # sorts them anew by dtype
-            return self.step()
-        options = {"lr": self._lr, **self.options}
-        for flat, places in chosen:
-            flat.update(places, type(self).in_place, options)
-        for i, state in self.states.items():
-            if i in active:
-                params[i].data, self.states[i] = type(self).update(params[i].data, params[i].grad, state, **options)
-        return None
+        for flat in self.flats:
+            flat.choose([k for k, i in enumerate(flat.places) if nodes[i] is not None])
+        self.nodes = nodes
 
     def arrange(self) -> None:
         """Sort the parameters by dtype into flat arrays; those of other array types get a state each."""
+        self.hold()
         places: dict[Any, list[int]] = {}
         for i, p in enumerate(self.params):
             if isinstance(p.data, np.ndarray):
                 places.setdefault(p.dtype, []).append(i)
             else:
                 self.states[i] = None
-        self.flats = {
-            dtype: (found, Flat([self.params[i] for i in found], len(self.moments())))
-            for dtype, found in places.items()
-        }
+        kernel = type(self).in_place(**self.options)
+        self.flats = [Flat(found, [self.params[i] for i in found], kernel) for found in places.values()]
 
     def refuse_complex(self) -> None:
         """Raise TypeError if a parameter is complex: the square of its gradient is no size."""
@@ -103,8 +113,8 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget all gradients: sets them to None."""
-        for p in self.params:
-            p.leaf.grad = None
+        for leaf in self.leaves:
+            leaf.grad = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the learning rate and the state of every parameter as a flat dict of arrays, which np.savez keeps."""
@@ -117,10 +127,11 @@ class Optimizer:
     def flat_states(self) -> dict[int, Any]:
         """Return the states of the parameters in flat arrays, of those that have taken a step, by place."""
         found = {}
-        for places, flat in self.flats.values():
-            for i, span, view, t in zip(places, flat.spans, flat.views, flat.steps, strict=True):
+        for flat in self.flats:
+            for i, span, view, t in zip(flat.places, flat.spans, flat.views, flat.taken(), strict=True):
                 if t and flat.moments:
-                    kept = iter(m[span].reshape(view.shape) for m in flat.moments)
+                    pairs = zip(flat.moments, flat.kernel.scales, strict=True)
+                    kept = iter([(m[span] * scale).reshape(view.shape) for m, scale in pairs])
                     found[i] = self.state_type(*(t if name == "t" else next(kept) for name in self.state_type._fields))
         return found
 
@@ -145,15 +156,15 @@ class Optimizer:
             found = [int(value) if name == "t" else value for name, value in zip(fields, found, strict=False)]
             if found:
                 states[i] = self.state_type(*found)
-        self.lr, self.states = float(state["lr"]), {}
+        self.lr = float(state["lr"])
         self.arrange()
         self.states = {i: states.get(i) for i in self.states}
-        for places, flat in self.flats.values():
-            for k, i in enumerate(places):
+        for flat in self.flats:
+            for k, i in enumerate(flat.places):
                 if i in states:
                     flat.steps[k] = getattr(states[i], "t", 1)
-                    for moment, name in zip(flat.moments, self.moments(), strict=True):
-                        moment[flat.spans[k]] = getattr(states[i], name).reshape(-1)
+                    for m, scale, name in zip(flat.moments, flat.kernel.scales, self.moments(), strict=True):
+                        np.divide(getattr(states[i], name).reshape(-1), scale, out=m[flat.spans[k]])
 
     def __getstate__(self) -> dict[str, Any]:  # views do not survive pickling or copying: the next step makes new ones
         return {"params": self.params, "options": self.options, "state": self.state_dict()}
