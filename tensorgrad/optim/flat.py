@@ -38,7 +38,7 @@ class Flat:
         self.numbers: list[Array] = [np.zeros((), self.dtype) for _ in kernel.numbers(0.0, 1)]
         self.filled: tuple[float, ...] = ()  # what the numbers are now
         self.clock = Clock()  # strikes for all leaves at once
-        self.checked = -1  # when the chosen parameters were last seen to be views of ours
+        self.checked = 1  # when the chosen parameters were last seen to be views of ours
         self.runs: list[Run] = []
         self.steps = [0] * len(params)  # before these runs
         self.active: list[int] = []
@@ -46,11 +46,11 @@ class Flat:
 
     def choose(self, active: list[int]) -> None:
         """Update the parameters at the places `active` from now on, and no others."""
-        self.steps, self.checked = self.taken(), -1
+        self.steps, self.checked = self.taken(), 1
         for i in self.active:
             leaf = self.leaves[i]
-            if leaf.shared is self.clock:  # it keeps the time of its own last change
-                leaf.clock.time, leaf.shared = max(leaf.clock.time, self.clock.time), None
+            if leaf.shared is self.clock:  # it keeps the time of its own last change; later times are smaller
+                leaf.clock.time, leaf.shared = min(leaf.clock.time, self.clock.time), None
         self.active = active
         self.chosen = [(self.params[i], self.views[i]) for i in active]
         for i in active:
