@@ -155,7 +155,7 @@ def backpropagate(
         out = node if node.out is None else node.out
         if create_graph:  # tensors, which record, in place of the arrays
             args = tuple(map(see, args, node.inputs))
-            out = op.work(*args) if op.work is not None and node.out is not None else see(out, node)
+            out = op.work(*args, **node.params) if op.work is not None and node.out is not None else see(out, node)
         try:
             STEPS[op](node, g, out, args, node.params, needed, totals, waiting, sums)
         except Exception:

@@ -73,14 +73,14 @@ def constant(value: float, x: Any) -> Any:
         return value
     found = known.get(value)
     if found is None:
-        if not 0 < abs(value) < 1e38 or len(known) > 999:  # 0.0 and -0.0 are one key
+        if not -1e38 < value < 1e38 or len(known) > 999:
             return value
         found = known[value] = np.array(value, x.dtype)
         found.flags.writeable = False
-    return found
+    return found if value or math.copysign(1, value) > 0 else value  # 0.0 and -0.0 are one key
 
 
-constants: dict[Any, dict[float, Any]] = {np.dtype(t): {} for t in (np.float32, np.float64)}
+constants: dict[Any, dict[float, Any]] = {np.dtype(t): {0.0: np.zeros((), t)} for t in (np.float32, np.float64)}
 
 
 def zero(x: Any) -> Any:
@@ -88,7 +88,7 @@ def zero(x: Any) -> Any:
     return zeros.get(x.dtype, 0) if type(x) is np.ndarray else 0
 
 
-zeros = {np.dtype(t): np.zeros((), t) for t in (np.float32, np.float64)}
+zeros = {dtype: known[0.0] for dtype, known in constants.items()}
 
 
 @dispatched

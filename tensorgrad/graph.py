@@ -371,7 +371,8 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
         op = OPS.get(fn)
         if op is None or op.kind != "rules" or op.unpack is not None or len(op.reads) != n or n > MOST:
             return unusual
-        self[key] = recorder(("x", "y", "z")[:n], globals())(fn, op.forward, unusual)
+        numbers = n == 2 and isinstance(fn, np.ufunc) and fn not in (np.power, np.matmul)  # power's rule looks at them
+        self[key] = recorder(("x", "y", "z")[:n], globals(), alike=numbers)(fn, op.forward, unusual)
         return self[key]
 
 
@@ -439,19 +440,22 @@ NOTHING: dict[str, Any] = {}
 
 
 def stand_in(value: Any) -> Any:
-    """Return what to keep of a constant that no rule reads: its shape and dtype, not the array."""
-    return value if value is None or isinstance(value, SCALARS) else Node().begin(value)
+    """Return what to keep of a constant that no rule reads: a number, or the shape and dtype of an array."""
+    number = value is None or isinstance(value, SCALARS)
+    if type(value) is ndarray and not value.ndim:
+        number = not value.flags.writeable  # one of ours, see `constant`
+    return value if number else Node().begin(value)
 
 
 def alike(x: Any, y: Any) -> tuple[Any, Any]:
     """Return two operands as NumPy takes them fastest: a Python number as an array, or both as NumPy's scalars."""
     if type(x) is ndarray:
-        if type(y) is float:
+        if type(y) in NUMBERS:
             return x, constant(y, x)
         if type(y) in SCALAR_TYPES and not x.ndim:
             return x[()], y
     elif type(y) is ndarray:
-        if type(x) is float:
+        if type(x) in NUMBERS:
             return constant(x, y), y
         if type(x) in SCALAR_TYPES and not y.ndim:
             return x, y[()]
@@ -459,6 +463,7 @@ def alike(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 SCALAR_TYPES = (np.float32, np.float64)
+NUMBERS = (float, int)
 ndarray = np.ndarray
 
 

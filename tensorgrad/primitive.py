@@ -23,7 +23,11 @@ def primitive(*vjps: Function | None, **options: Any) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        on_arrays: Any = update_wrapper(lambda *args: function(*args)[0], function) if "work" in options else function
+        on_arrays: Any = (
+            update_wrapper(lambda *args, **more: function(*args, **more)[0], function)
+            if "work" in options
+            else function
+        )
         code = function.__code__
         names = code.co_varnames[: len(vjps)]
         if 0 < len(vjps) <= min(MOST, code.co_argcount) and LOCALS.isdisjoint(names):

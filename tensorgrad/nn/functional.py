@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backends import zero
+from tensorgrad.backends import getitem, zero
 from tensorgrad.op import OPS, Case
 from tensorgrad.primitive import primitive
 from tensorgrad.rules.linalg import matmul_left, matmul_right, product
@@ -23,11 +23,18 @@ def linear(x: Any) -> Any:
     return x
 
 
-AFFINE = (
-    lambda g, z, _x, w, _b: matmul_left(g, z, _x, w),
-    lambda g, z, x, _w, _b: matmul_right(g, z, x, _w),
-    lambda g, _z, _x, _w, _b: g,
-)
+def left(g: Any, _z: Any, _x: Any, w: Any, _b: Any) -> Any:
+    """Return the gradient of x in x @ w + b."""
+    return g.dot(w.T) if type(g) is type(w) is ndarray and g.ndim == 2 else matmul_left(g, _z, _x, w)
+
+
+def right(g: Any, _z: Any, x: Any, _w: Any, _b: Any) -> Any:
+    """Return the gradient of w in x @ w + b."""
+    return x.T.dot(g) if type(g) is type(x) is ndarray and g.ndim == 2 else matmul_right(g, _z, x, _w)
+
+
+AFFINE = left, right, lambda g, _z, _x, _w, _b: g
+ndarray = np.ndarray
 LAYERS: dict[str, Any] = {
     "signature": "(m?,k),(k,n),(n)->(m?,n)",
     "cases": [(((2, 3), (3, 4), (4,)), {}), (((3,), (3, 4), (4,)), {}), (((5, 2, 3), (3, 4), (4,)), {})],
@@ -37,8 +44,10 @@ LAYERS: dict[str, Any] = {
 @primitive(*AFFINE, **LAYERS)
 def affine(x: Any, w: Any, b: Any) -> Any:
     """Return x @ w + b, in one step.   x: (..., k), w: (k, n), b: (n,) -> (..., n)."""
-    z = product(x, w)
-    return np.add(z, b, z) if type(z) is type(b) is np.ndarray and z.dtype is b.dtype else z + b
+    if type(x) is type(w) is type(b) is ndarray and x.ndim == 2 and x.dtype is w.dtype is b.dtype:
+        z = x.dot(w)
+        return np.add(z, b, z)
+    return product(x, w) + b
 
 
 @primitive(lambda g, y, _x: g * np.greater(y, zero(y)))
@@ -193,6 +202,25 @@ def size(x: Any) -> Any:
 def total(x: Any) -> Any:
     """Return the sum of all elements; without NumPy's detours for the types where they change nothing."""
     return np.add.reduce(x, None) if type(x) is np.ndarray and x.dtype.char in "fd" else np.sum(x)
+
+
+@primitive(
+    lambda g, p, _z, labels: (p - one_hot(labels, p)) * (g / np.shape(p)[0]),
+    work=lambda z, labels: softmax(z),  # noqa: ARG005
+    cases=[(((2, 3),), {"labels": (2, 0)})],
+)
+def softmax_cross_entropy(z: Any, labels: Any) -> Any:
+    """Return the mean of -log(softmax(z)) at the labels, in nats.   z: (batch, classes), labels: (batch,) integers."""
+    shifted = z - np.max(z, axis=1, keepdims=True)
+    e = np.exp(shifted)
+    sums = np.sum(e, axis=1, keepdims=True)
+    hits = getitem(shifted, (np.arange(len(labels)), labels))
+    return (total(np.log(sums)) - total(hits)) / len(labels), e / sums
+
+
+def one_hot(labels: Any, like: Any) -> Any:
+    """Return whether a column is that of the row's label.   like: (batch, classes)."""
+    return np.equal(np.arange(np.shape(like)[1]), np.expand_dims(np.asarray(labels), 1))
 
 
 @primitive(

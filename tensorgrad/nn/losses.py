@@ -14,6 +14,7 @@ from tensorgrad.nn.functional import (
     sigmoid,
     sigmoid_cross_entropy,
     softmax,
+    softmax_cross_entropy,
 )
 
 SUM_TOLERANCE = 1e-3  # probabilities may come in float16
@@ -54,7 +55,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
             f"cross_entropy: label {values[outside[0]]} at position {outside[0]} is out of range "
             f"for {shape[1]} classes (0 to {shape[1] - 1})"
         )
-    return -np.mean(log_softmax(logits)[np.arange(shape[0]), values])
+    return softmax_cross_entropy(logits, labels=values)
 
 
 def binary_cross_entropy(logits: Any, targets: Any, *, from_logits: bool = True) -> Any:

@@ -111,7 +111,10 @@ def direction(x: Any) -> Any:
 # Choices. A tie shares the gradient evenly.
 def share(g: Any, x: Any, y: Any) -> Any:
     """Return g where x is above y, half of it where they tie, 0 elsewhere."""
-    return g * np.greater(x, y) + 0.5 * g * np.equal(x, y)
+    ties = np.equal(x, y)
+    if type(ties) is np.ndarray and not ties.any():
+        return g * np.greater(x, y)
+    return g * np.greater(x, y) + 0.5 * g * ties
 
 
 register(np.maximum, lambda g, _z, x, y: share(g, x, y), lambda g, _z, x, y: share(g, y, x))
