@@ -192,8 +192,9 @@ def argument_roles(op: Op, arguments: int, drawn: int) -> Iterable[str]:
 
 def family(op: Op) -> Family:
     """Return the kind of an op, which sets its colour: by its name, or by the file its rules are in."""
-    if op.name in NAMED:
-        return NAMED[op.name]
+    name = op.name.partition(" + ")[0]  # of a step and an activation
+    if name in NAMED:
+        return NAMED[name]
     rules = [op.vjps.rule] if isinstance(op.vjps, Each) else [rule for rule in op.vjps if rule is not None]
     module = str(getattr(rules[0], "__module__", "")) if rules else ""
     return MODULES.get(module.rpartition(".")[2], "elementwise") if module.startswith("tensorgrad.") else "elementwise"
