@@ -160,6 +160,8 @@ class Tensor(Recorder):
     shape = property(lambda self: np.shape(self._data), doc="The lengths of the axes.")
     dtype = property(lambda self: dtype_of(self._data), doc="The type of the elements.")
     ndim = property(lambda self: np.ndim(self._data), doc="The number of axes.")
+    itemsize = property(lambda self: self.dtype.itemsize, doc="The bytes of an element.")
+    nbytes = property(lambda self: self.size * self.itemsize, doc="The bytes of all elements.")
     size = property(lambda self: math.prod(np.shape(self._data)), doc="The number of elements.")
 
     # How NumPy reaches it (NEP 13, NEP 18)
@@ -296,6 +298,9 @@ class Tensor(Recorder):
     argmax, argmin, argsort, nonzero = method(np.argmax), method(np.argmin), method(np.argsort), method(np.nonzero)
     all, any, searchsorted = method(np.all), method(np.any), method(np.searchsorted)
     dot, swapaxes, squeeze = method(np.dot), method(np.swapaxes), method(np.squeeze)
+    take, repeat, compress, choose = method(np.take), method(np.repeat), method(np.compress), method(np.choose)
+    cumsum, cumprod, diagonal, trace = method(np.cumsum), method(np.cumprod), method(np.diagonal), method(np.trace)
+    argpartition = method(np.argpartition)
     ravel, flatten = method(np.ravel), method(np.ravel, "flatten")
     copy, conj, conjugate = method(np.copy), method(np.conjugate, "conj"), method(np.conjugate)
     T = property(lambda self: record(np.transpose, (self,), {}), doc="The transpose.")
@@ -381,7 +386,7 @@ CALLS = Calls()
 
 def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run a function that has no rules, on tensors: written in others that may have some, or constant."""
-    if op is None:
+    if op is None or op.kind == "refused":
         error = unsupported(fn)
         note_line(error)
         raise error

@@ -59,7 +59,8 @@ class Op:
     forward: Function  # the same on raw arrays: forward(*arrays, **params)
     # "rules": has derivatives.  "composite": forward is written in other NumPy calls, and takes tensors.
     # "step": piecewise constant, gives a tensor without gradient.  "plain": gives a mask, an index, a fact: no tensor.
-    kind: Literal["rules", "composite", "step", "plain"]
+    # "refused": raises, for a reason.
+    kind: Literal["rules", "composite", "step", "plain", "refused"]
     vjps: tuple[Function | None, ...] | Each = ()  # None where the function is constant in that array
     reads: tuple[frozenset[int], ...] | frozenset[int] = ()  # what each rule reads: 0 the result, j + 1 array j
     accepts: frozenset[str] = frozenset()  # keyword parameters that every rule knows
@@ -69,6 +70,8 @@ class Op:
     view: bool = False  # the result may show the memory of the first array
     cases: tuple[Case, ...] = ()  # calls that show the parameters, for tests and documentation: (shapes, params)
     then: "Op | None" = None  # what the same step goes on to do to the result, elementwise: an activation
+    prepare: Function | None = None  # makes arguments of arbitrary arrays, for tests: a symmetric matrix, say
+    reason: str = ""  # why it is refused, and what to do
     work: Function | None = None  # an array that rules read in place of the result: forward returns it as well
     keeps: "Keeps" = field(init=False, repr=False)  # by which arrays are live: what the graph has to keep
 
@@ -148,6 +151,7 @@ def register(
     forward: Function | None = None,
     unpack: Function | None = None,
     view: bool = False,
+    prepare: Function | None = None,
     then: Function | None = None,
     work: Function | None = None,
 ) -> None:
@@ -156,6 +160,8 @@ def register(
     A rule is `vjp(g, out, *arrays, **params)`, in NumPy expressions; see this module's docstring for what it may
     leave out. Without rules, `fn` is constant almost everywhere, and its result has no gradient.
 
+    domain, cases, prepare: which calls the generated tests make: elements from an interval away from poles and kinks,
+    the shapes and parameters, and a function of the arrays that makes the arguments.
     then: a registered function that `forward` applies last, such as an activation. Its own rule is applied first, so
     that those given here are of the rest; it must read no more than the result.
     work: a function of the arrays that rules want instead of the result. `forward` returns the result and its value,
@@ -193,7 +199,8 @@ def register(
         view,
         tuple(cases),
         None if then is None else OPS[then],
-        work,
+        prepare,
+        work=work,
     )
 
 
@@ -204,17 +211,25 @@ def register_each(
     reads: Iterable[Literal["out", "arrays"]],
     forward: Function,
     unpack: Function,
+    domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
     cases: Iterable[Case] = (),
+    prepare: Function | None = None,
 ) -> None:
     """Give a function of any number of arrays its derivative: `rule(i, g, out, *arrays, **params)` for the i-th."""
     read = frozenset({"out": 0, "arrays": 1}[name] for name in reads)
     code = rule.__code__
     accepts = frozenset(code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount])
-    OPS[fn] = Op(fn, forward, "rules", Each(rule), read, accepts, unpack, cases=tuple(cases))
+    OPS[fn] = Op(
+        fn, forward, "rules", Each(rule), read, accepts, unpack, domain=domain, cases=tuple(cases), prepare=prepare
+    )
 
 
 def composite(
-    fn: Function, *, domain: Interval | tuple[Interval, ...] = (-2.0, 2.0), cases: Iterable[Case] = ()
+    fn: Function,
+    *,
+    domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
+    cases: Iterable[Case] = (),
+    prepare: Function | None = None,
 ) -> Callable[[F], F]:
     """Express `fn` through other NumPy functions: it then needs no rule.
 
@@ -226,7 +241,7 @@ def composite(
     def decorate(body: F) -> F:
         code = body.__code__
         accepts = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-        OPS[fn] = Op(fn, body, "composite", accepts=accepts, domain=domain, cases=tuple(cases))
+        OPS[fn] = Op(fn, body, "composite", accepts=accepts, domain=domain, cases=tuple(cases), prepare=prepare)
         return body
 
     return decorate
@@ -238,10 +253,18 @@ def register_plain(*functions: Function) -> None:
         OPS[fn] = Op(fn, fn, "plain")
 
 
+def refuse(reason: str, *functions: Function) -> None:
+    """Let functions raise TypeError on tensors, with the reason and the way out."""
+    for fn in functions:
+        OPS[fn] = Op(fn, fn, "refused", reason=reason)
+
+
 def unsupported(fn: Function) -> TypeError:
-    """Return the error for a function that is not in the table."""
+    """Return the error for a function that is not in the table, or is there to be refused."""
     module = getattr(fn, "__module__", None) or "numpy"
     name = f"{module}.{fn.__name__}".replace("numpy", "np", 1)
+    if fn in OPS:
+        return TypeError(f"{name} does not take tensors: {OPS[fn].reason}")
     return TypeError(
         f"{name} has no derivative here: no rule is registered for it. "
         f"Give it one with tg.register({name}, rule), write it with other functions, or compute on .data"
