@@ -307,3 +307,23 @@ def test_logsumexp_of_minus_infinity_is_minus_infinity_without_nan():
 def test_gelu_and_silu_have_their_published_values():
     np.testing.assert_allclose(tg.nn.gelu(np.array([1.0])), 0.8411919906082768)  # tanh formula at 1
     np.testing.assert_allclose(tg.nn.silu(np.array([1.0])), 0.7310585786300049)
+
+
+@pytest.mark.parametrize("rows", [3, 500])
+def test_a_layer_gives_the_same_for_few_rows_and_for_many(rows):
+    rng = np.random.default_rng(0)
+    net = tg.nn.MLP([4, 3, 2], activation="tanh", rng=0)
+    x = rng.standard_normal((rows, 4))
+    w, b, v, c = (p.data for p in net.parameters())
+    hidden = np.tanh(x @ w + b)
+    inputs = tg.tensor(x, requires_grad=True)
+    out = net(inputs)
+    np.testing.assert_allclose(out.data, hidden @ v + c, rtol=1e-12)
+    out.backward(np.ones((rows, 2)))
+    slope = (np.ones((rows, 2)) @ v.T) * (1 - hidden**2)
+    for found, expected in zip(
+        [inputs.grad, *(p.grad for p in net.parameters())],
+        [slope @ w.T, x.T @ slope, slope.sum(0), hidden.T @ np.ones((rows, 2)), np.full(2, float(rows))],
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
