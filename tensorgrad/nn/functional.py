@@ -52,7 +52,7 @@ def affine(x: Any, w: Any, b: Any) -> Any:
     if type(x) is type(w) is type(b) is ndarray and x.ndim == 2 and x.dtype is w.dtype is b.dtype:
         if len(x) > TALL * len(b):
             z = w.T.dot(x.T)
-            return np.add(z, np.expand_dims(b, 1), z).T
+            return np.add(z, b[:, None], z).T
         z = x.dot(w)
         return np.add(z, b, z)
     return product(x, w) + b
