@@ -142,6 +142,7 @@ def backpropagate(
         g = totals.pop(node)
         if wanted is not None and node in wanted:
             found[node] = g
+            sums.discard(node)  # it is not to be changed any more
         op, args = node.op, node.args
         if args is None:
             if needed is not None and needed.isdisjoint(node.inputs):

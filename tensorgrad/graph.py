@@ -171,13 +171,8 @@ class Tensor(Recorder):
         for a in args:
             if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
                 return NotImplemented
-        if method != "__call__" or params.get("out") is not None:
-            if not any(isinstance(a, Tensor) for a in params.get("out", ())) and not (
-                is_recording() and any_live(args)
-            ):
-                return getattr(ufunc, method)(*raw(args), **raw(params))
-            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else " with out=")
-            raise TypeError(f"{what} has no derivative yet: call the function itself, or compute on .data")
+        if method != "__call__" or not params.keys().isdisjoint(("out", "where", "dtype", "casting")):
+            return Recorder.written(ufunc, method, args, params)
         return record(ufunc, args, params)
 
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -187,6 +182,8 @@ class Tensor(Recorder):
             held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
             if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):
                 return NotImplemented
+        if params.get("out") is not None:
+            return Recorder.written(fn, "__call__", args, params)
         return record(fn, args, params)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -344,6 +341,7 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
             values.append(np.asarray(a) if type(a) in (list, tuple) else a)
             inputs.append(None)
             live.append(False)
+    x = values[0] if values else None
     try:
         out = op.forward(*values, **params)
     except Exception as error:
@@ -352,12 +350,14 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
         raise explained from (None if explained is error else error)
     out, work = (out, out) if op.work is None else out
     if True not in live or not is_recording():
-        return wrap(out)
+        t = wrap(out)
+        return Recorder.view_of(args[0], x, t, (fn, params)) if op.view else t
     *keep, keep_out = op.kept(tuple(live))
     for i, kept in enumerate(keep):
         if not kept:
             values[i] = inputs[i] or stand_in(values[i])
-    return connect(op, tuple(values), tuple(inputs), params, out, work if keep_out else None)
+    t = connect(op, tuple(values), tuple(inputs), params, out, work if keep_out else None)
+    return Recorder.view_of(args[0], x, t, (fn, params)) if op.view else t
 
 
 Recorder.record = staticmethod(record)
@@ -374,7 +374,7 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
     def __missing__(self, key: tuple[Callable[..., Any], int]) -> Callable[..., Any]:
         fn, n = key
         op = OPS.get(fn)
-        if op is None or op.kind != "rules" or op.unpack is not None or len(op.reads) != n or n > MOST:
+        if op is None or op.kind != "rules" or op.unpack is not None or op.view or len(op.reads) != n or n > MOST:
             return unusual
         numbers = n == 2 and isinstance(fn, np.ufunc) and fn not in (np.power, np.matmul)  # power's rule looks at them
         self[key] = recorder(("x", "y", "z")[:n], globals(), alike=numbers)(fn, op.forward, unusual)
@@ -382,6 +382,7 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
 
 
 CALLS = Calls()
+OPS.made.append(CALLS)
 
 
 def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -390,6 +391,8 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
         error = unsupported(fn)
         note_line(error)
         raise error
+    if op.kind == "write":
+        return op.forward(*args, **params)
     if op.kind == "composite" and is_recording() and any_live((*args, *params.values())):
         args, params = bound(op, args, params)
         return op.forward(*args, **params)
@@ -442,6 +445,7 @@ def wrap(data: Array, node: Node | None = None) -> Tensor:
 
 
 NOTHING: dict[str, Any] = {}
+VIEWS: set[type[Tensor]] = set()  # views.py adds its class
 
 
 def stand_in(value: Any) -> Any:
