@@ -298,7 +298,7 @@ class Tensor(Recorder):
     take, repeat, compress, choose = method(np.take), method(np.repeat), method(np.compress), method(np.choose)
     cumsum, cumprod, diagonal, trace = method(np.cumsum), method(np.cumprod), method(np.diagonal), method(np.trace)
     argpartition = method(np.argpartition)
-    ravel, flatten = method(np.ravel), method(np.ravel, "flatten")
+    ravel = method(np.ravel)
     copy, conj, conjugate = method(np.copy), method(np.conjugate, "conj"), method(np.conjugate)
     T = property(lambda self: record(np.transpose, (self,), {}), doc="The transpose.")
     mT = property(lambda self: record(np.swapaxes, (self, -1, -2), {}), doc="The transpose of each matrix.")  # noqa: N815  # NumPy's name
@@ -308,6 +308,10 @@ class Tensor(Recorder):
     def astype(self, dtype: Any, **_how: Any) -> Any:
         """Return the tensor converted to `dtype`; the options of ndarray's method, which say how, are not needed."""
         return record(astype, (self, dtype), {})
+
+    def flatten(self, order: str = "C") -> Any:
+        """Return a copy of all elements in one row."""
+        return record(np.copy, (self.ravel(order=order),), {})
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """Return the same elements in another shape, given as one tuple or as numbers."""
@@ -393,7 +397,7 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
         raise error
     if op.kind == "write":
         return op.forward(*args, **params)
-    if op.kind == "composite" and is_recording() and any_live((*args, *params.values())):
+    if op.kind == "composite" and (op.view or (is_recording() and any_live((*args, *params.values())))):
         args, params = bound(op, args, params)
         return op.forward(*args, **params)
     if fn is np.full_like:  # the only constant one whose result has values of a second argument

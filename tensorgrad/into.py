@@ -193,7 +193,9 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
         np.copyto(dst, raw(src), casting, raw(where))
         return
     if not isinstance(src, int | float | complex) and not np.can_cast(np.asarray(raw(src)).dtype, dst.dtype, casting):
-        raise TypeError(f"np.copyto: {np.asarray(raw(src)).dtype} cannot be cast to {dst.dtype} by the rule {casting!r}")
+        raise TypeError(
+            f"np.copyto: {np.asarray(raw(src)).dtype} cannot be cast to {dst.dtype} by the rule {casting!r}"
+        )
     if where is True:
         dst[...] = src
     else:

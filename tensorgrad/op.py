@@ -243,8 +243,11 @@ def composite(
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
     cases: Iterable[Case] = (),
     prepare: Function | None = None,
+    view: bool = False,
 ) -> Callable[[F], F]:
     """Express `fn` through other NumPy functions: it then needs no rule.
+
+    view: NumPy's result may show the memory of the first array, and so must ours, also of tensors without gradient.
 
     >>> @composite(np.ptp)
     ... def ptp(a, axis=None):
@@ -254,7 +257,9 @@ def composite(
     def decorate(body: F) -> F:
         code = body.__code__
         accepts = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-        OPS[fn] = Op(fn, body, "composite", accepts=accepts, domain=domain, cases=tuple(cases), prepare=prepare)
+        OPS[fn] = Op(
+            fn, body, "composite", accepts=accepts, domain=domain, view=view, cases=tuple(cases), prepare=prepare
+        )
         return body
 
     return decorate

@@ -165,7 +165,7 @@ def step_back(
     would copy it n times.
     """
     base, source = node.inputs
-    path, live = params["path"], params["live"]
+    path, live = params["path"], params.get("live")
     in_place = node in sums and type(g) is np.ndarray
     if source is not None and (needed is None or source in needed):
         term = match(arrived(g, path, live, source.shape), source.shape, source.dtype)
