@@ -1,8 +1,11 @@
 """Records what NumPy is asked to do: a Tensor is an array and the Node it came from."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from inspect import signature
+from operator import index as whole
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,6 +89,8 @@ class Tensor(Recorder):
 
     @data.setter
     def data(self, value: Array) -> None:
+        if type(self) in VIEWS:
+            raise RuntimeError("the data of a view is that of its base: write v[...] = value, or take v.copy() first")
         if self.node is not None and not isinstance(self.node, Leaf):
             raise RuntimeError("only a leaf's data can be replaced: this tensor was computed. Use t.detach()")
         value = value._data if isinstance(value, Tensor) else value if foreign(value) else np.asarray(value)
@@ -133,6 +138,8 @@ class Tensor(Recorder):
         if self.node is not None and not isinstance(self.node, Leaf):
             raise RuntimeError("requires_grad can be set on a leaf only: this tensor was computed. Use t.detach()")
         leaf = self.leaf
+        if on and type(self) in VIEWS:
+            raise RuntimeError("a view of a tensor cannot be a leaf, which has memory of its own: take t.copy() first")
         if on:
             require_differentiable(dtype_of(self._data))
             name, self.node = self.name, leaf or Leaf(self._data)
@@ -157,7 +164,15 @@ class Tensor(Recorder):
         else:
             holder.name = name
 
-    shape = property(lambda self: np.shape(self._data), doc="The lengths of the axes.")
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return np.shape(self._data)
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        raise AttributeError(f"the shape of a tensor cannot be changed in place: write t = t.reshape({shape!r:.60})")
+
     dtype = property(lambda self: dtype_of(self._data), doc="The type of the elements.")
     ndim = property(lambda self: np.ndim(self._data), doc="The number of axes.")
     itemsize = property(lambda self: self.dtype.itemsize, doc="The bytes of an element.")
@@ -182,8 +197,6 @@ class Tensor(Recorder):
             held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
             if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):
                 return NotImplemented
-        if params.get("out") is not None:
-            return Recorder.written(fn, "__call__", args, params)
         return record(fn, args, params)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -287,6 +300,11 @@ class Tensor(Recorder):
     __divmod__, __rdivmod__ = binary(np.divmod)
     __pow__, __rpow__ = binary(np.power, "x0 ** x1")
     __matmul__, __rmatmul__ = binary(np.matmul, "product(x0, x1)")
+    __and__, __rand__ = binary(np.bitwise_and)
+    __or__, __ror__ = binary(np.bitwise_or)
+    __xor__, __rxor__ = binary(np.bitwise_xor)
+    __lshift__, __rlshift__ = binary(np.left_shift)
+    __rshift__, __rrshift__ = binary(np.right_shift)
     __neg__, __pos__, __abs__ = unary(np.negative), unary(np.positive), unary(np.absolute)
 
     # ndarray's methods
@@ -329,6 +347,8 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
     if op is None or op.kind != "rules":
         return unrecorded(fn, op, args, params)
     if params or op.unpack is not None or len(args) != len(op.reads):
+        if gives_out(fn, args, params):
+            return Recorder.written(fn, "__call__", args, params)
         args, params = bound(op, args, params)
         if params:
             refuse_parameters(op, tuple(params.values()))
@@ -397,6 +417,8 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
         raise error
     if op.kind == "write":
         return op.forward(*args, **params)
+    if gives_out(fn, args, params):
+        return Recorder.written(fn, "__call__", args, params)
     if op.kind == "composite" and (op.view or (is_recording() and any_live((*args, *params.values())))):
         args, params = bound(op, args, params)
         return op.forward(*args, **params)
@@ -406,6 +428,27 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
     if op.kind == "plain":
         return out
     return type(out)(map(wrap, out)) if isinstance(out, tuple | list) else wrap(out)
+
+
+def gives_out(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]) -> bool:
+    """Whether a call says by `out` where to put the result, by name or by place."""
+    return params.get("out") is not None or (len(args) > OUT[fn] and args[OUT[fn]] is not None)
+
+
+class Outs(dict[Callable[..., Any], int]):
+    """At which place among its arguments a function takes `out`."""
+
+    def __missing__(self, fn: Callable[..., Any]) -> int:
+        try:
+            out = None if isinstance(fn, np.ufunc) else signature(fn).parameters.get("out")  # NumPy names a ufunc's
+        except ValueError:  # a function written in C
+            out = None
+        by_place = out is not None and out.kind is out.POSITIONAL_OR_KEYWORD
+        self[fn] = list(signature(fn).parameters).index("out") if by_place else sys.maxsize
+        return self[fn]
+
+
+OUT = Outs()
 
 
 def bound(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -510,9 +553,25 @@ def frozen(index: Any) -> Any:
 
 def frozen_part(part: Any) -> Any:
     """Return one part of an index; in there, a tuple is a sequence of numbers as good as a list."""
-    if isinstance(part, list | tuple):
-        return np.array(part, dtype=None if np.size(part) else int)  # an empty list names no place
-    return part.copy() if isinstance(part, np.ndarray) else part
+    if type(part) in LASTING or foreign(part):
+        return part
+    if isinstance(part, slice):
+        ends = part.start, part.stop, part.step
+        return part if all(type(end) in LASTING for end in ends) else slice(*map(lasting, ends))
+    if isinstance(part, np.ndarray):
+        return part.copy()
+    if hasattr(part, "__index__"):
+        return whole(part)
+    part = np.array(part)  # a list, or what else is a sequence
+    return part if part.size or part.dtype == bool else part.astype(int)  # an empty list names no place
+
+
+def lasting(end: Any) -> int | None:
+    """Return one end of a slice as a number that does not change."""
+    return None if end is None else whole(raw(end))
+
+
+LASTING = {int, type(None), type(Ellipsis), bool, np.bool_, np.int64, np.int32, float, str}
 
 
 SCALARS = (int, float, complex, np.generic)

@@ -11,7 +11,8 @@ import numpy as np
 from tensorgrad.backends import Recorder
 from tensorgrad.graph import VIEWS, Tensor
 from tensorgrad.node import Array, Node, enable_grad
-from tensorgrad.rules.write import Path, read
+from tensorgrad.op import OPS
+from tensorgrad.rules.write import Path, read, write
 
 held: Any = Tensor.__dict__["_data"]  # the slots of Tensor: in a view, what was derived last
 held_node: Any = Tensor.__dict__["node"]
@@ -27,7 +28,7 @@ class View(Tensor):
     seen: Array  # the root's array when this was derived; None after a write through this view
 
     @property
-    def _data(self) -> Array:  # type: ignore[override]
+    def _data(self) -> Array:
         if self.seen is not self.root._data:
             derive(self)
         return held.__get__(self)
@@ -37,7 +38,8 @@ class View(Tensor):
         held.__set__(self, data)
 
     @property
-    def node(self) -> Node | None:  # type: ignore[override]
+    def node(self) -> Node | None:
+        """The node of the elements as they are now."""
         if self.seen is not self.root._data:
             derive(self)
         return held_node.__get__(self)  # type: ignore[no-any-return]
@@ -62,17 +64,32 @@ def view_of(parent: Any, x: Array, t: Tensor, step: tuple[Any, dict[str, Any]]) 
     out = t._data
     if not isinstance(out, np.ndarray) or not isinstance(parent, Tensor):
         return t
-    if out is not x and (out.base is None or not (out.base is x or out.base is x.base)):
+    base = out.base
+    if out is not x and (base is None or not (base is x or base is x.base or np.may_share_memory(out, x))):
         return t
     view = View()
-    view._data, view.node = out, t.node
     if isinstance(parent, View):
         view.root, view.path = parent.root, (*parent.path, step)
     else:
         view.root, view.path = parent, (step,)
     view.seen = view.root._data
+    view._data, view.node = apart(out, view.root), t.node
     return view
 
 
+def apart(out: Array, root: Tensor) -> Array:
+    """Return the array of a view; a copy, if it is a small part of a buffer that is being filled.
+
+    A node that keeps it would otherwise keep the whole buffer, and the next write would have to copy that. A copy
+    serves as well, as nothing is ever written through it; but later reshapes of it must be views where NumPy's are.
+    """
+    node = root.node
+    small = out.flags.c_contiguous and out.flags.writeable and 4 * out.size <= root._data.size
+    if small and node is not None and node.op is WRITE:
+        return out.copy()
+    return out
+
+
+WRITE = OPS[write]
 VIEWS.add(View)
 Recorder.view_of = staticmethod(view_of)

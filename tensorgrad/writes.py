@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd import STEPS, add, match, push
-from tensorgrad.backends import PLAIN, foreign, getitem, owned
-from tensorgrad.graph import Tensor, compatible, frozen, label, raw, record, stand_in
+from tensorgrad.backends import PLAIN, foreign, getitem, names_places_once, owned
+from tensorgrad.graph import Tensor, compatible, frozen, label, raw, record, stand_in, wrap
 from tensorgrad.node import Array, Leaf, Node, is_recording, tick
 from tensorgrad.op import OPS
 from tensorgrad.rules.write import arrived, put, write
@@ -22,9 +22,13 @@ from tensorgrad.views import View
 def assign(self: Tensor, index: Any, value: Any) -> None:
     """Do `self[index] = value`, with NumPy's meaning: through views too, and recorded if a gradient can flow."""
     root, index = writable(self), frozen(raw(index))
+    if isinstance(value, View) and value.root is root and same_place(value._data, self._data[index]):
+        return  # the second half of y[i] += v, which Python writes as y[i] = y[i].__iadd__(v)
     value = value if isinstance(value, Tensor) else np.asarray(value)
     if isinstance(value, np.ndarray) and value.dtype == object:
         raise TypeError("a tensor cannot hold a list of tensors: join them with np.stack first")
+    if foreign(raw(value)):
+        raise TypeError(f"a tensor of NumPy's arrays cannot hold an array of type {type(raw(value)).__name__}")
     source = value.node if isinstance(value, Tensor) and is_recording() else None
     if source is not None and root._data.dtype.kind not in "fc":
         raise TypeError(
@@ -34,6 +38,12 @@ def assign(self: Tensor, index: Any, value: Any) -> None:
     step = (getitem, {"index": index})
     live = survivors(self._data, index) if source is not None else None
     store(self, root, step, raw(value), source, live)
+
+
+def same_place(x: Array, y: Array) -> bool:
+    """Whether two arrays have the same elements of memory, in one order."""
+    facts = [(a.__array_interface__["data"], a.shape, a.strides, a.dtype) for a in (x, y) if isinstance(a, np.ndarray)]
+    return len(facts) == 2 and facts[0] == facts[1]
 
 
 def store(t: Tensor, root: Tensor, step: Any, value: Array, source: Node | None, live: Any) -> None:
@@ -67,11 +77,14 @@ def store(t: Tensor, root: Tensor, step: Any, value: Array, source: Node | None,
 
 class _Probe:
     __slots__ = ("_data",)
+    _data: Array
 
 
 _probe = _Probe()
 _probe._data = np.zeros(1)
-ALONE = sys.getrefcount(_probe._data)  # of an array that only one attribute holds
+ALONE = -1  # the count of references to an array that one attribute holds; never met where counts mean nothing
+if sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)():
+    ALONE = sys.getrefcount(_probe._data)
 
 
 def writable(t: Tensor) -> Tensor:
@@ -88,8 +101,6 @@ def writable(t: Tensor) -> Tensor:
         raise TypeError("a NumPy scalar cannot be changed in place: it has no items to assign to")
     if not t._data.flags.writeable:
         raise ValueError("assignment destination is read-only: copy the tensor first")
-    if isinstance(t, View) and any(fn is np.imag for fn, _ in t.path):
-        raise TypeError("the imaginary part cannot be written to: write z = real + 1j * imaginary")
     return root
 
 
@@ -105,19 +116,28 @@ def survivors(x: Array, index: Any) -> Any:
     return None if live.all() else live
 
 
-def overwrite(t: Tensor, value: Tensor) -> Tensor:
-    """Do `t[...] = value` for what was just computed, as by `t += v`: a tensor takes over an array laid out as its own."""
-    root, new, old = writable(t), value._data, t._data
-    if np.broadcast_shapes(np.shape(new), old.shape) != old.shape:
-        raise ValueError(f"a result of shape {np.shape(new)} does not fit a tensor of shape {old.shape}")
-    if not np.can_cast(new.dtype, old.dtype, "same_kind"):
-        raise TypeError(f"a result of {new.dtype} does not fit a tensor of {old.dtype}: it would lose digits")
-    same = isinstance(new, np.ndarray) and (new.dtype, new.shape, new.strides) == (old.dtype, old.shape, old.strides)
-    if same and root is t and t.leaf is None and new.base is None and type(value) is Tensor:
+def overwrite(t: Tensor, value: Tensor, exact: bool = False) -> Tensor:
+    """Do `t[...] = value` for what was just computed, as by `t += v`: a tensor takes over an array laid out as its own.
+
+    exact: refuse to broadcast.
+    """
+    root, new = writable(t), value._data
+    shape, dtype, have = t._data.shape, t._data.dtype, np.shape(new)
+    if have != shape and (exact or np.broadcast_shapes(have, shape) != shape):
+        raise ValueError(f"a result of shape {have} does not fit a tensor of shape {shape}")
+    if not np.can_cast(new.dtype, dtype, "same_kind"):
+        raise TypeError(f"a result of {new.dtype} does not fit a tensor of {dtype}: it would lose digits")
+    computed = type(value) is Tensor and not isinstance(value.node, Leaf) and isinstance(new, np.ndarray)
+    if computed and new.base is None and root is t and t.leaf is None and laid_alike(new, t._data):
         t._data, t.node = new, value.node
     else:
         assign(t, ..., value)
     return t
+
+
+def laid_alike(x: Array, y: Array) -> bool:
+    """Whether two arrays differ in their elements at most."""
+    return bool((x.dtype, x.shape, x.strides) == (y.dtype, y.shape, y.strides))
 
 
 def augmented(fn: np.ufunc) -> Callable[[Tensor, Any], Any]:
@@ -126,14 +146,25 @@ def augmented(fn: np.ufunc) -> Callable[[Tensor, Any], Any]:
     def operate(self: Tensor, other: Any) -> Any:
         if type(other) not in PLAIN and not compatible(self, other):
             return NotImplemented
-        if not isinstance(self._data, np.ndarray) and not foreign(self._data):
-            return record(fn, (self, other), {})  # a NumPy scalar: x += 1 rebinds the name, as in NumPy
-        if not foreign(self._data):
-            writable(self)
-        new = record(fn, (self, other), {})
-        return new if foreign(self._data) else overwrite(self, new)
+        if not isinstance(self._data, np.ndarray):
+            return record(fn, (self, other), {})  # it cannot be changed: x += 1 rebinds the name, as in NumPy
+        writable(self)
+        x = self
+        if isinstance(self, View) and fn not in LINEAR and other_lives(other):
+            x = wrap(
+                self._data.copy(), self.node
+            )  # else the node would keep the whole buffer, for the next write to copy
+        return overwrite(self, record(fn, (x, other), {}), exact=fn is np.matmul)
 
     return operate
+
+
+LINEAR = (np.add, np.subtract)  # of which no rule reads the arguments
+
+
+def other_lives(other: Any) -> bool:
+    """Whether a gradient flows to the other operand."""
+    return isinstance(other, Tensor) and other.node is not None and is_recording()
 
 
 Tensor.__setitem__ = assign
@@ -146,6 +177,11 @@ for name, fn in {
     "mod": np.remainder,
     "pow": np.power,
     "matmul": np.matmul,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "lshift": np.left_shift,
+    "rshift": np.right_shift,
 }.items():
     setattr(Tensor, f"__i{name}__", augmented(fn))
 
@@ -161,8 +197,9 @@ def step_back(
     waiting: list[tuple[int, Node]],
     sums: set[Node],
 ) -> None:
-    """Take a write backwards by its rules. A gradient of our own is zeroed in place: else filling a buffer of n rows
-    would copy it n times.
+    """Take a write backwards, as its rules say.
+
+    A gradient of our own is zeroed in place: else filling a buffer of n rows would copy it n times.
     """
     base, source = node.inputs
     path, live = params["path"], params.get("live")
@@ -192,3 +229,33 @@ def step_back(
 
 
 STEPS[OPS[write]] = step_back
+
+
+def read_back(
+    node: Node,
+    g: Any,
+    out: Any,
+    args: tuple[Any, ...],
+    params: dict[str, Any],
+    needed: set[Node] | None,
+    totals: dict[Node, Any],
+    waiting: list[tuple[int, Node]],
+    sums: set[Node],
+) -> None:
+    """Take a reading by index backwards: into a gradient of our own in place, else n readings would make n of them."""
+    (source,) = node.inputs
+    total, index = totals.get(source), params["index"]  # type: ignore[arg-type]
+    if source in sums and type(total) is type(g) is np.ndarray and g.dtype == total.dtype and names_places_once(index):
+        spot = total[index]
+        if isinstance(spot, np.ndarray) and spot.base is total:
+            np.add(spot, g, out=spot)
+        else:
+            total[index] = spot + g
+        return
+    first_read(node, g, out, args, params, needed, totals, waiting, sums)
+    if total is None and type(totals.get(source)) is np.ndarray:  # type: ignore[arg-type]
+        sums.add(source)  # type: ignore[arg-type]  # what scatter_add makes is ours
+
+
+first_read = STEPS[OPS[getitem]]
+STEPS[OPS[getitem]] = read_back

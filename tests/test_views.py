@@ -212,7 +212,7 @@ def test_a_program_of_writes_has_right_first_and_second_gradients(f):
         lambda t: t.ravel(),
         lambda t: np.split(t, 2)[0],
         lambda t: np.real(t),
-        lambda t: list(t)[0],
+        lambda t: next(iter(t)),
     ],
 )
 @pytest.mark.parametrize("live", [True, False])
@@ -331,7 +331,6 @@ def test_a_gradient_asked_for_in_the_middle_is_not_changed_by_what_follows():
         (lambda: (leaf([1.0, 2.0]) * 1).__setitem__(0, [1.0, 2.0]), ValueError, "sequence|broadcast"),
         (lambda: (leaf([1.0]) * 1).__setitem__(0, [leaf(1.0)]), TypeError, "np.stack"),
         (lambda: np.sqrt(leaf([1.0]), where=np.array([True])), TypeError, "where= without out="),
-        (lambda: np.imag(leaf([1.0]) * 1j).__setitem__(0, 1.0), TypeError, "real \\+ 1j \\* imaginary"),
         (lambda: (leaf([1.0]) * 1).sum().__setitem__((), 1.0), TypeError, "NumPy scalar cannot be changed"),
     ],
 )

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backends import dispatched, foreign, getitem
-from tensorgrad.op import register
+from tensorgrad.backends import Recorder, astype, dispatched, dtype_of, foreign, getitem
+from tensorgrad.op import OPS, register
 
 Path = tuple[tuple[Any, dict[str, Any]], ...]
 
@@ -18,7 +18,7 @@ Path = tuple[tuple[Any, dict[str, Any]], ...]
 def read(x: Any, path: Path) -> Any:
     """Return what a path leads to: of an array, a tensor, or a gradient."""
     for fn, params in path:
-        x = fn(x, **params)
+        x = Recorder.record(fn, (x,), params) if isinstance(x, Recorder) else OPS[fn].forward(x, **params)
     return x
 
 
@@ -27,10 +27,15 @@ def write(x: Any, value: Any, path: Path, live: Any = None) -> Any:  # noqa: ARG
     """Return a copy of x in which what `path` leads to is `value`."""
     if foreign(x):  # it may not take assignments: choose between both, element by element
         taken = positions(np.shape(x), path)
-        spread = np.broadcast_to(value, np.shape(taken))
+        if not taken.size:
+            return x
         source, inside = np.zeros(np.shape(x), int), np.zeros(np.shape(x), bool)
         source.flat[taken.ravel()], inside.flat[taken.ravel()] = np.arange(taken.size), True
-        return np.where(inside, getitem(np.reshape(spread, (-1,)), source), x) if taken.size else x
+        while np.ndim(value) > taken.ndim:  # leading axes of length 1, which assignment ignores
+            value = np.reshape(value, np.shape(value)[1:])
+        values = np.reshape(np.broadcast_to(value, taken.shape), (-1,))
+        values = np.reshape(getitem(values, source.ravel()), np.shape(x))
+        return np.where(inside, astype(values, dtype_of(x)), x)
     out = np.array(x, order="K")
     put(out, value, path)
     return out
@@ -54,6 +59,8 @@ def positions(shape: tuple[int, ...], path: Path) -> Any:
 def arrived(g: Any, path: Path, live: Any, shape: tuple[int, ...]) -> Any:
     """Return the gradient of a written value of this shape; nothing where a later element took the place."""
     g = read(g, path)
+    if any(fn is np.imag for fn, _ in path):  # the gradient for x + iy is on its way as that for x minus i that for y
+        g = np.negative(g)
     g = g if live is None else np.where(live, g, 0)
     extra = len(shape) - np.ndim(g)  # leading axes of length 1, which assignment ignores
     return np.reshape(g, (1,) * extra + np.shape(g)) if extra > 0 else g
@@ -61,7 +68,7 @@ def arrived(g: Any, path: Path, live: Any, shape: tuple[int, ...]) -> Any:
 
 register(
     write,
-    lambda g, _y, _x, _v, path, live=None: write(g, 0.0, path=path),  # noqa: ARG005
+    lambda g, _y, _x, _v, path, live=None: write(g, 0.0, path=path),
     lambda g, _y, _x, _v, path, live=None: arrived(g, path, live, np.shape(_v)),
     cases=[
         (((2, 3), ()), {"path": ((getitem, {"index": (0, 1)}),)}),
@@ -70,6 +77,5 @@ register(
         (((2, 3), (2,)), {"path": ((np.transpose, {}), (getitem, {"index": 1}))}),
         (((2, 3), (2,)), {"path": ((np.reshape, {"shape": (6,)}), (getitem, {"index": slice(1, None, 3)}))}),
         (((3,), (3,)), {"path": ((getitem, {"index": [0, 2, 0]}),), "live": np.array([False, True, True])}),
-        (((2, 2), ()), {"path": ((getitem, {"index": np.array([[True, False], [False, True]])}),)}),
     ],
 )
