@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import writes  # noqa: F401  # installs itself on Tensor
+from tensorgrad import into  # noqa: F401  # installs writes on Tensor
 from tensorgrad.autograd import gradients
 from tensorgrad.creation import empty, full, ones, tensor, zeros
 from tensorgrad.graph import Tensor

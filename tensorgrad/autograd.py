@@ -63,8 +63,15 @@ def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph
             found = backpropagate(y.node, start(y, seed, create_graph), wanted, needed, create_graph)
         results = [np.zeros_like(x._data) if x.node not in found else found[x.node] for x in xs]
     if create_graph:
-        return [g if isinstance(g, Tensor) else wrap(g) for g in results]
+        return [alone(g) for g in results]
     return list(apart(dict(enumerate(results)), seed).values())
+
+
+def alone(g: Any) -> Tensor:
+    """Return a gradient as a tensor that no write to another one, of which it may be a view, changes."""
+    if not isinstance(g, Tensor):
+        return wrap(g)
+    return g if isinstance(g.node, Leaf) else wrap(g._data, g.node)
 
 
 def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) -> None:
@@ -142,6 +149,7 @@ def backpropagate(
         g = totals.pop(node)
         if wanted is not None and node in wanted:
             found[node] = g
+            sums.discard(node)  # it is not to be changed any more
         op, args = node.op, node.args
         if args is None:
             if needed is not None and needed.isdisjoint(node.inputs):

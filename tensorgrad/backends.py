@@ -23,6 +23,8 @@ class Recorder:
     __slots__ = ()
 
     record: ClassVar[Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]]  # from graph.py, the layer above
+    view_of: ClassVar[Callable[[Any, Any, Any, tuple[Any, dict[str, Any]]], Any]]  # from views.py
+    written: ClassVar[Callable[[Any, str, tuple[Any, ...], dict[str, Any]], Any]]  # from writes.py
 
 
 def foreign(x: object) -> bool:

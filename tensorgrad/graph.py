@@ -1,8 +1,11 @@
 """Records what NumPy is asked to do: a Tensor is an array and the Node it came from."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from inspect import signature
+from operator import index as whole
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,6 +89,8 @@ class Tensor(Recorder):
 
     @data.setter
     def data(self, value: Array) -> None:
+        if type(self) in VIEWS:
+            raise RuntimeError("the data of a view is that of its base: write v[...] = value, or take v.copy() first")
         if self.node is not None and not isinstance(self.node, Leaf):
             raise RuntimeError("only a leaf's data can be replaced: this tensor was computed. Use t.detach()")
         value = value._data if isinstance(value, Tensor) else value if foreign(value) else np.asarray(value)
@@ -133,6 +138,8 @@ class Tensor(Recorder):
         if self.node is not None and not isinstance(self.node, Leaf):
             raise RuntimeError("requires_grad can be set on a leaf only: this tensor was computed. Use t.detach()")
         leaf = self.leaf
+        if on and type(self) in VIEWS:
+            raise RuntimeError("a view of a tensor cannot be a leaf, which has memory of its own: take t.copy() first")
         if on:
             require_differentiable(dtype_of(self._data))
             name, self.node = self.name, leaf or Leaf(self._data)
@@ -157,7 +164,15 @@ class Tensor(Recorder):
         else:
             holder.name = name
 
-    shape = property(lambda self: np.shape(self._data), doc="The lengths of the axes.")
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return np.shape(self._data)
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        raise AttributeError(f"the shape of a tensor cannot be changed in place: write t = t.reshape({shape!r:.60})")
+
     dtype = property(lambda self: dtype_of(self._data), doc="The type of the elements.")
     ndim = property(lambda self: np.ndim(self._data), doc="The number of axes.")
     itemsize = property(lambda self: self.dtype.itemsize, doc="The bytes of an element.")
@@ -171,13 +186,8 @@ class Tensor(Recorder):
         for a in args:
             if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
                 return NotImplemented
-        if method != "__call__" or params.get("out") is not None:
-            if not any(isinstance(a, Tensor) for a in params.get("out", ())) and not (
-                is_recording() and any_live(args)
-            ):
-                return getattr(ufunc, method)(*raw(args), **raw(params))
-            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else " with out=")
-            raise TypeError(f"{what} has no derivative yet: call the function itself, or compute on .data")
+        if method != "__call__" or not params.keys().isdisjoint(("out", "where", "dtype", "casting")):
+            return Recorder.written(ufunc, method, args, params)
         return record(ufunc, args, params)
 
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -290,6 +300,11 @@ class Tensor(Recorder):
     __divmod__, __rdivmod__ = binary(np.divmod)
     __pow__, __rpow__ = binary(np.power, "x0 ** x1")
     __matmul__, __rmatmul__ = binary(np.matmul, "product(x0, x1)")
+    __and__, __rand__ = binary(np.bitwise_and)
+    __or__, __ror__ = binary(np.bitwise_or)
+    __xor__, __rxor__ = binary(np.bitwise_xor)
+    __lshift__, __rlshift__ = binary(np.left_shift)
+    __rshift__, __rrshift__ = binary(np.right_shift)
     __neg__, __pos__, __abs__ = unary(np.negative), unary(np.positive), unary(np.absolute)
 
     # ndarray's methods
@@ -301,7 +316,7 @@ class Tensor(Recorder):
     take, repeat, compress, choose = method(np.take), method(np.repeat), method(np.compress), method(np.choose)
     cumsum, cumprod, diagonal, trace = method(np.cumsum), method(np.cumprod), method(np.diagonal), method(np.trace)
     argpartition = method(np.argpartition)
-    ravel, flatten = method(np.ravel), method(np.ravel, "flatten")
+    ravel = method(np.ravel)
     copy, conj, conjugate = method(np.copy), method(np.conjugate, "conj"), method(np.conjugate)
     T = property(lambda self: record(np.transpose, (self,), {}), doc="The transpose.")
     mT = property(lambda self: record(np.swapaxes, (self, -1, -2), {}), doc="The transpose of each matrix.")  # noqa: N815  # NumPy's name
@@ -311,6 +326,10 @@ class Tensor(Recorder):
     def astype(self, dtype: Any, **_how: Any) -> Any:
         """Return the tensor converted to `dtype`; the options of ndarray's method, which say how, are not needed."""
         return record(astype, (self, dtype), {})
+
+    def flatten(self, order: str = "C") -> Any:
+        """Return a copy of all elements in one row."""
+        return record(np.copy, (self.ravel(order=order),), {})
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """Return the same elements in another shape, given as one tuple or as numbers."""
@@ -328,6 +347,8 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
     if op is None or op.kind != "rules":
         return unrecorded(fn, op, args, params)
     if params or op.unpack is not None or len(args) != len(op.reads):
+        if gives_out(fn, args, params):
+            return Recorder.written(fn, "__call__", args, params)
         args, params = bound(op, args, params)
         if params:
             refuse_parameters(op, tuple(params.values()))
@@ -344,6 +365,7 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
             values.append(np.asarray(a) if type(a) in (list, tuple) else a)
             inputs.append(None)
             live.append(False)
+    x = values[0] if values else None
     try:
         out = op.forward(*values, **params)
     except Exception as error:
@@ -352,12 +374,14 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
         raise explained from (None if explained is error else error)
     out, work = (out, out) if op.work is None else out
     if True not in live or not is_recording():
-        return wrap(out)
+        t = wrap(out)
+        return Recorder.view_of(args[0], x, t, (fn, params)) if op.view else t
     *keep, keep_out = op.kept(tuple(live))
     for i, kept in enumerate(keep):
         if not kept:
             values[i] = inputs[i] or stand_in(values[i])
-    return connect(op, tuple(values), tuple(inputs), params, out, work if keep_out else None)
+    t = connect(op, tuple(values), tuple(inputs), params, out, work if keep_out else None)
+    return Recorder.view_of(args[0], x, t, (fn, params)) if op.view else t
 
 
 Recorder.record = staticmethod(record)
@@ -374,7 +398,7 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
     def __missing__(self, key: tuple[Callable[..., Any], int]) -> Callable[..., Any]:
         fn, n = key
         op = OPS.get(fn)
-        if op is None or op.kind != "rules" or op.unpack is not None or len(op.reads) != n or n > MOST:
+        if op is None or op.kind != "rules" or op.unpack is not None or op.view or len(op.reads) != n or n > MOST:
             return unusual
         numbers = n == 2 and isinstance(fn, np.ufunc) and fn not in (np.power, np.matmul)  # power's rule looks at them
         self[key] = recorder(("x", "y", "z")[:n], globals(), alike=numbers)(fn, op.forward, unusual)
@@ -382,6 +406,7 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
 
 
 CALLS = Calls()
+OPS.made.append(CALLS)
 
 
 def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -390,7 +415,11 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
         error = unsupported(fn)
         note_line(error)
         raise error
-    if op.kind == "composite" and is_recording() and any_live((*args, *params.values())):
+    if op.kind == "write":
+        return op.forward(*args, **params)
+    if gives_out(fn, args, params):
+        return Recorder.written(fn, "__call__", args, params)
+    if op.kind == "composite" and (op.view or (is_recording() and any_live((*args, *params.values())))):
         args, params = bound(op, args, params)
         return op.forward(*args, **params)
     if fn is np.full_like:  # the only constant one whose result has values of a second argument
@@ -399,6 +428,27 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
     if op.kind == "plain":
         return out
     return type(out)(map(wrap, out)) if isinstance(out, tuple | list) else wrap(out)
+
+
+def gives_out(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]) -> bool:
+    """Whether a call says by `out` where to put the result, by name or by place."""
+    return params.get("out") is not None or (len(args) > OUT[fn] and args[OUT[fn]] is not None)
+
+
+class Outs(dict[Callable[..., Any], int]):
+    """At which place among its arguments a function takes `out`."""
+
+    def __missing__(self, fn: Callable[..., Any]) -> int:
+        try:
+            out = None if isinstance(fn, np.ufunc) else signature(fn).parameters.get("out")  # NumPy names a ufunc's
+        except ValueError:  # a function written in C
+            out = None
+        by_place = out is not None and out.kind is out.POSITIONAL_OR_KEYWORD
+        self[fn] = list(signature(fn).parameters).index("out") if by_place else sys.maxsize
+        return self[fn]
+
+
+OUT = Outs()
 
 
 def bound(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -442,6 +492,7 @@ def wrap(data: Array, node: Node | None = None) -> Tensor:
 
 
 NOTHING: dict[str, Any] = {}
+VIEWS: set[type[Tensor]] = set()  # views.py adds its class
 
 
 def stand_in(value: Any) -> Any:
@@ -502,9 +553,25 @@ def frozen(index: Any) -> Any:
 
 def frozen_part(part: Any) -> Any:
     """Return one part of an index; in there, a tuple is a sequence of numbers as good as a list."""
-    if isinstance(part, list | tuple):
-        return np.array(part, dtype=None if np.size(part) else int)  # an empty list names no place
-    return part.copy() if isinstance(part, np.ndarray) else part
+    if type(part) in LASTING or foreign(part):
+        return part
+    if isinstance(part, slice):
+        ends = part.start, part.stop, part.step
+        return part if all(type(end) in LASTING for end in ends) else slice(*map(lasting, ends))
+    if isinstance(part, np.ndarray):
+        return part.copy()
+    if hasattr(part, "__index__"):
+        return whole(part)
+    part = np.array(part)  # a list, or what else is a sequence
+    return part if part.size or part.dtype == bool else part.astype(int)  # an empty list names no place
+
+
+def lasting(end: Any) -> int | None:
+    """Return one end of a slice as a number that does not change."""
+    return None if end is None else whole(raw(end))
+
+
+LASTING = {int, type(None), type(Ellipsis), bool, np.bool_, np.int64, np.int32, float, str}
 
 
 SCALARS = (int, float, complex, np.generic)

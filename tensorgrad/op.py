@@ -59,8 +59,8 @@ class Op:
     forward: Function  # the same on raw arrays: forward(*arrays, **params)
     # "rules": has derivatives.  "composite": forward is written in other NumPy calls, and takes tensors.
     # "step": piecewise constant, gives a tensor without gradient.  "plain": gives a mask, an index, a fact: no tensor.
-    # "refused": raises, for a reason.
-    kind: Literal["rules", "composite", "step", "plain", "refused"]
+    # "write": changes an argument.  "refused": raises, for a reason.
+    kind: Literal["rules", "composite", "step", "plain", "write", "refused"]
     vjps: tuple[Function | None, ...] | Each = ()  # None where the function is constant in that array
     reads: tuple[frozenset[int], ...] | frozenset[int] = ()  # what each rule reads: 0 the result, j + 1 array j
     accepts: frozenset[str] = frozenset()  # keyword parameters that every rule knows
@@ -139,7 +139,20 @@ def idle(name: str, value: object) -> bool:
     return value is None or value is np._NoValue or (name == "where" and value is True)
 
 
-OPS: dict[Function, Op] = {}
+class Table(dict[Function, Op]):
+    """The ops by function. What was made from an entry is forgotten when it changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[dict[Any, Any]] = []
+
+    def __setitem__(self, fn: Function, op: Op) -> None:
+        super().__setitem__(fn, op)
+        for kept in self.made:
+            kept.clear()
+
+
+OPS = Table()
 
 
 def register(
@@ -230,8 +243,11 @@ def composite(
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
     cases: Iterable[Case] = (),
     prepare: Function | None = None,
+    view: bool = False,
 ) -> Callable[[F], F]:
     """Express `fn` through other NumPy functions: it then needs no rule.
+
+    view: NumPy's result may show the memory of the first array, and so must ours, also of tensors without gradient.
 
     >>> @composite(np.ptp)
     ... def ptp(a, axis=None):
@@ -241,7 +257,9 @@ def composite(
     def decorate(body: F) -> F:
         code = body.__code__
         accepts = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-        OPS[fn] = Op(fn, body, "composite", accepts=accepts, domain=domain, cases=tuple(cases), prepare=prepare)
+        OPS[fn] = Op(
+            fn, body, "composite", accepts=accepts, domain=domain, view=view, cases=tuple(cases), prepare=prepare
+        )
         return body
 
     return decorate
@@ -251,6 +269,16 @@ def register_plain(*functions: Function) -> None:
     """Let functions whose result is a mask, an index or a fact about shapes run on the arrays, and give arrays."""
     for fn in functions:
         OPS[fn] = Op(fn, fn, "plain")
+
+
+def register_write(fn: Function) -> Callable[[F], F]:
+    """Give a function that changes its first argument a body that does so to tensors."""
+
+    def decorate(body: F) -> F:
+        OPS[fn] = Op(fn, body, "write")
+        return body
+
+    return decorate
 
 
 def refuse(reason: str, *functions: Function) -> None:

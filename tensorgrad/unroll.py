@@ -29,6 +29,9 @@ READ = """
     elif type({name}) in PLAIN:
         x{i} = {name}
         n{i} = None
+    elif type({name}) in VIEWS:
+        x{i} = {name}._data
+        n{i} = {name}.node
     else:
         return slow({names})
 """

@@ -1,65 +1,173 @@
-"""Augmented and item assignment: a tensor is re-pointed to another array and node, and no array is changed.
+"""In-place writes with NumPy's meaning: a write never changes an array that a node kept.
 
-What is not built yet is refused: writing to a view, and assigning items that a gradient flows to.
+It gives the tensor another array and another node; only an array that nobody else holds is written in place.
+`store` and `overwrite` do all of it; NumPy's many ways to write are in `into.py`.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.backends import owned
-from tensorgrad.graph import Tensor, label, raw, record
-from tensorgrad.node import Leaf, is_recording
+from tensorgrad.autograd import STEPS, add, match, push
+from tensorgrad.backends import PLAIN, foreign, getitem, names_places_once, owned
+from tensorgrad.graph import Tensor, compatible, frozen, label, raw, record, stand_in, wrap
+from tensorgrad.node import Array, Leaf, Node, is_recording, tick
+from tensorgrad.op import OPS
+from tensorgrad.rules.write import arrived, put, write
+from tensorgrad.views import View
 
 
-def augmented(fn: np.ufunc) -> Callable[[Tensor, Any], Tensor]:
-    """Make a ufunc an augmented assignment, as `t += v`."""
+def assign(self: Tensor, index: Any, value: Any) -> None:
+    """Do `self[index] = value`, with NumPy's meaning: through views too, and recorded if a gradient can flow."""
+    root, index = writable(self), frozen(raw(index))
+    if isinstance(value, View) and value.root is root and same_place(value._data, self._data[index]):
+        return  # the second half of y[i] += v, which Python writes as y[i] = y[i].__iadd__(v)
+    value = value if isinstance(value, Tensor) else np.asarray(value)
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        raise TypeError("a tensor cannot hold a list of tensors: join them with np.stack first")
+    if foreign(raw(value)):
+        raise TypeError(f"a tensor of NumPy's arrays cannot hold an array of type {type(raw(value)).__name__}")
+    source = value.node if isinstance(value, Tensor) and is_recording() else None
+    if source is not None and root._data.dtype.kind not in "fc":
+        raise TypeError(
+            f"{label(root)} of {root._data.dtype} cannot hold what a gradient flows to: "
+            "make the buffer floating, as in tg.zeros(shape), or assign value.data"
+        )
+    step = (getitem, {"index": index})
+    live = survivors(self._data, index) if source is not None else None
+    store(self, root, step, raw(value), source, live)
 
-    def assign(self: Tensor, other: Any) -> Tensor:
-        new: Tensor = record(fn, (self, other), {})
-        if not isinstance(self._data, np.ndarray):
-            return new  # a NumPy scalar: x += 1 rebinds the name, as in NumPy
-        refuse_write(self)
-        if new.shape != self.shape:
-            raise ValueError(f"{fn.__name__}: a result of shape {new.shape} does not fit a tensor of {self.shape}")
-        if not np.can_cast(new.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"{fn.__name__}: a result of {new.dtype} does not fit a tensor of {self.dtype}")
-        new = new if new.dtype == self.dtype else new.astype(self.dtype)
-        if isinstance(self.node, Leaf):
-            self.data = new._data  # under no_grad
-        else:
-            self._data, self.node = new._data, new.node
-        return self
 
-    return assign
+def same_place(x: Array, y: Array) -> bool:
+    """Whether two arrays have the same elements of memory, in one order."""
+    facts = [(a.__array_interface__["data"], a.shape, a.strides, a.dtype) for a in (x, y) if isinstance(a, np.ndarray)]
+    return len(facts) == 2 and facts[0] == facts[1]
 
 
-def assign_item(self: Tensor, index: Any, value: Any) -> None:
-    """Do `self[index] = value` for constants, and under no_grad."""
-    refuse_write(self)
-    if is_recording() and (self.node is not None or (isinstance(value, Tensor) and value.node is not None)):
-        raise TypeError("assignment has no derivative yet: build the tensor with np.where, np.stack or np.concatenate")
-    data = owned(self._data)  # a node may have kept the old one
-    data[raw(index)] = raw(value)
-    if self.leaf is None:
-        self._data = data
+def store(t: Tensor, root: Tensor, step: Any, value: Array, source: Node | None, live: Any) -> None:
+    """Write `value`, which came from `source`, where `step` leads to from `t`, a view of `root` or root itself."""
+    path = (*t.path, step) if isinstance(t, View) else (step,)
+    array, node = root._data, root.node
+    if root.leaf is not None:
+        if source is not None:
+            raise RuntimeError(f"{label(root)} is frozen: it cannot hold what a gradient flows to. Copy it first")
+        array = owned(array)
+        put(array, value, path)
+        root.data = array  # notes the change
+        return
+    if node is not None or source is not None:
+        before, node = node, Node()
+        node.op, node.out, node.params = OPS[write], None, {"path": path, "live": live}
+        node.args = (before or stand_in(array), source or stand_in(value))
+        node.inputs = (before, source)
+        node.shape, node.dtype, node.seq = array.shape, array.dtype, tick()
+    del array
+    if isinstance(t, View):
+        t._data = t.seen = None  # lets go, so that a buffer that nobody else holds is written in place
+    if sys.getrefcount(root._data) == ALONE and root._data.base is None and not np.may_share_memory(value, root._data):
+        put(root._data, value, path)
     else:
-        self.data = data
+        data = root._data.copy("K")
+        put(data, value, path)
+        root._data = data
+    root.node = node
 
 
-def refuse_write(t: Tensor) -> None:
-    """Raise if `t` may not be changed in place."""
-    if isinstance(t.node, Leaf) and is_recording():
+class _Probe:
+    __slots__ = ("_data",)
+    _data: Array
+
+
+_probe = _Probe()
+_probe._data = np.zeros(1)
+ALONE = -1  # the count of references to an array that one attribute holds; never met where counts mean nothing
+if sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)():
+    ALONE = sys.getrefcount(_probe._data)
+
+
+def writable(t: Tensor) -> Tensor:
+    """Return the tensor that holds the memory of `t`; raise if it may not be changed in place."""
+    root = t.root if isinstance(t, View) else t
+    if isinstance(root.node, Leaf) and is_recording():
         raise RuntimeError(
-            f"{label(t)} is a leaf that requires a gradient, which cannot be changed in place: "
+            f"{label(root)} is a leaf that requires a gradient, which cannot be changed in place: "
             "write y = x.copy() first, or change it under tg.no_grad()"
         )
-    if t.leaf is None and isinstance(t._data, np.ndarray) and t._data.base is not None:
-        raise TypeError("a tensor that is a view cannot be written to yet: write y = y + v, or copy it first")
+    if foreign(t._data):
+        raise TypeError(f"an array of type {type(t._data).__name__} cannot be changed in place: use np.where")
+    if not isinstance(t._data, np.ndarray):
+        raise TypeError("a NumPy scalar cannot be changed in place: it has no items to assign to")
+    if not t._data.flags.writeable:
+        raise ValueError("assignment destination is read-only: copy the tensor first")
+    return root
 
 
-Tensor.__setitem__ = assign_item
+def survivors(x: Array, index: Any) -> Any:
+    """Return which of the assigned elements remain where an index repeats: None if all. NumPy is asked who wins."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(isinstance(part, np.ndarray) and part.dtype.kind in "iu" and part.size > 1 for part in parts):
+        return None
+    writer = np.zeros(x.shape, np.intp)
+    numbers = np.arange(writer[index].size).reshape(writer[index].shape)
+    writer[index] = numbers
+    live = writer[index] == numbers
+    return None if live.all() else live
+
+
+def overwrite(t: Tensor, value: Tensor, exact: bool = False) -> Tensor:
+    """Do `t[...] = value` for what was just computed, as by `t += v`: a tensor takes over an array laid out as its own.
+
+    exact: refuse to broadcast.
+    """
+    root, new = writable(t), value._data
+    shape, dtype, have = t._data.shape, t._data.dtype, np.shape(new)
+    if have != shape and (exact or np.broadcast_shapes(have, shape) != shape):
+        raise ValueError(f"a result of shape {have} does not fit a tensor of shape {shape}")
+    if not np.can_cast(new.dtype, dtype, "same_kind"):
+        raise TypeError(f"a result of {new.dtype} does not fit a tensor of {dtype}: it would lose digits")
+    computed = type(value) is Tensor and not isinstance(value.node, Leaf) and isinstance(new, np.ndarray)
+    if computed and new.base is None and root is t and t.leaf is None and laid_alike(new, t._data):
+        t._data, t.node = new, value.node
+    else:
+        assign(t, ..., value)
+    return t
+
+
+def laid_alike(x: Array, y: Array) -> bool:
+    """Whether two arrays differ in their elements at most."""
+    return bool((x.dtype, x.shape, x.strides) == (y.dtype, y.shape, y.strides))
+
+
+def augmented(fn: np.ufunc) -> Callable[[Tensor, Any], Any]:
+    """Make a ufunc an augmented assignment, as `t += v`."""
+
+    def operate(self: Tensor, other: Any) -> Any:
+        if type(other) not in PLAIN and not compatible(self, other):
+            return NotImplemented
+        if not isinstance(self._data, np.ndarray):
+            return record(fn, (self, other), {})  # it cannot be changed: x += 1 rebinds the name, as in NumPy
+        writable(self)
+        x = self
+        if isinstance(self, View) and fn not in LINEAR and other_lives(other):
+            x = wrap(
+                self._data.copy(), self.node
+            )  # else the node would keep the whole buffer, for the next write to copy
+        return overwrite(self, record(fn, (x, other), {}), exact=fn is np.matmul)
+
+    return operate
+
+
+LINEAR = (np.add, np.subtract)  # of which no rule reads the arguments
+
+
+def other_lives(other: Any) -> bool:
+    """Whether a gradient flows to the other operand."""
+    return isinstance(other, Tensor) and other.node is not None and is_recording()
+
+
+Tensor.__setitem__ = assign
 for name, fn in {
     "add": np.add,
     "sub": np.subtract,
@@ -69,5 +177,85 @@ for name, fn in {
     "mod": np.remainder,
     "pow": np.power,
     "matmul": np.matmul,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "lshift": np.left_shift,
+    "rshift": np.right_shift,
 }.items():
     setattr(Tensor, f"__i{name}__", augmented(fn))
+
+
+def step_back(
+    node: Node,
+    g: Any,
+    _out: Any,
+    _args: tuple[Any, ...],
+    params: dict[str, Any],
+    needed: set[Node] | None,
+    totals: dict[Node, Any],
+    waiting: list[tuple[int, Node]],
+    sums: set[Node],
+) -> None:
+    """Take a write backwards, as its rules say.
+
+    A gradient of our own is zeroed in place: else filling a buffer of n rows would copy it n times.
+    """
+    base, source = node.inputs
+    path, live = params["path"], params.get("live")
+    in_place = node in sums and type(g) is np.ndarray
+    if source is not None and (needed is None or source in needed):
+        term = match(arrived(g, path, live, source.shape), source.shape, source.dtype)
+        term = owned(term) if in_place else term
+        if source in totals:
+            add(totals, source, term, sums)
+        else:
+            totals[source] = term
+            if source.op is not None:
+                push(waiting, (source.seq, source))
+    if base is not None and (needed is None or base in needed):
+        if in_place:
+            put(g, 0, path)
+        else:
+            g = write(g, 0.0, path=path)
+        if base in totals:
+            add(totals, base, g, sums)
+        else:
+            totals[base] = g
+            if type(g) is np.ndarray:
+                sums.add(base)
+            if base.op is not None:
+                push(waiting, (base.seq, base))
+
+
+STEPS[OPS[write]] = step_back
+
+
+def read_back(
+    node: Node,
+    g: Any,
+    out: Any,
+    args: tuple[Any, ...],
+    params: dict[str, Any],
+    needed: set[Node] | None,
+    totals: dict[Node, Any],
+    waiting: list[tuple[int, Node]],
+    sums: set[Node],
+) -> None:
+    """Take a reading by index backwards: into a gradient of our own in place, else n readings would make n of them."""
+    (source,) = node.inputs
+    total, index = totals.get(source), params["index"]  # type: ignore[arg-type]
+    if source in sums and type(total) is type(g) is np.ndarray and g.dtype == total.dtype and names_places_once(index):
+        spot = total[index]
+        if isinstance(spot, np.ndarray) and spot.base is total:
+            np.add(spot, g, out=spot)
+        else:
+            total[index] = spot + g
+        return
+    first_read(node, g, out, args, params, needed, totals, waiting, sums)
+    if total is None and type(totals.get(source)) is np.ndarray:  # type: ignore[arg-type]
+        sums.add(source)  # type: ignore[arg-type]  # what scatter_add makes is ours
+
+
+first_read = STEPS[OPS[getitem]]
+STEPS[OPS[getitem]] = read_back

@@ -1,5 +1,6 @@
 """The calls that show every op of the registry, made from its entry: tests that take `call` run for each of them."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,7 @@ class Call:
     def __str__(self) -> str:
         shapes = "" if self.elementwise else ",".join(str(shape).replace(" ", "") for shape in self.shapes)
         params = ",".join(f"{name}={value}".replace(" ", "") for name, value in self.params.items())
+        params = re.sub(r"<function(\w+)at0x\w+>", r"\1", params)  # a function is called by its name, not its address
         return "-".join(filter(None, [self.op.name, shapes, params]))
 
     @property

@@ -130,9 +130,9 @@ def test_the_slope_of_complex_arccosh_has_the_sign_of_its_branch():
 
 def test_out_is_refused_also_where_it_is_passed_by_position():
     x, out = leaf([1.0, 3.0]), np.zeros(2)
-    with pytest.raises(TypeError, match="no derivative for out="):
+    with pytest.raises(TypeError, match="a NumPy array cannot hold what a gradient flows to"):
         np.clip(x, 0, 2, out)
-    with pytest.raises(TypeError, match="no derivative for out="):
+    with pytest.raises(TypeError, match="a NumPy array cannot hold what a gradient flows to"):
         np.concatenate((x, x), 0, np.zeros(4))
 
 
@@ -140,7 +140,7 @@ def test_composites_of_constants_are_numpys_own():
     assert np.prod(tg.tensor(np.array([100, 100], np.int8))).item() == 10000
     assert np.prod(tg.tensor([True, True])).dtype == np.prod(np.array([True, True])).dtype
     parts = np.split(tg.tensor([1, 2]), 2)
-    assert [type(part) for part in parts] == [tg.Tensor] * 2
+    assert all(isinstance(part, tg.Tensor) for part in parts)
 
 
 def test_the_square_of_a_complex_error_is_its_modulus():

@@ -499,7 +499,7 @@ def test_augmented_assignment_to_a_leaf_works_under_no_grad():
 
 def test_augmented_assignment_that_would_change_the_shape_is_refused():
     t = tg.tensor([1.0, 2.0])
-    with pytest.raises(ValueError, match=r"shape \(3, 2\) does not fit a tensor of \(2,\)"):
+    with pytest.raises(ValueError, match=r"shape \(3, 2\) does not fit a tensor of shape \(2,\)"):
         t += np.zeros((3, 2))
 
 
@@ -534,14 +534,6 @@ def test_item_assignment_to_a_leaf_works_under_no_grad_only():
     with tg.no_grad():
         w[0] = 5.0
     np.testing.assert_array_equal(w.data, [5.0, 2.0])
-
-
-def test_item_assignment_that_would_need_a_gradient_is_refused():
-    x, t = leaf([1.0, 2.0]), tg.tensor([0.0, 0.0])
-    with pytest.raises(TypeError, match=r"np\.where, np\.stack or np\.concatenate"):
-        t[0] = x[0]
-    with pytest.raises(TypeError, match="no derivative yet"):
-        (x * 2)[0] = 1.0
 
 
 # Copies

@@ -47,7 +47,7 @@ def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.reshape(x, tuple(1 if i in axes else n for i, n in enumerate(shape)) if keepdims else rest)
 
 
-@composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"})])
+@composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"})], view=True)
 def ravel(a: Any, order: Any = "C") -> Any:
     """Return all elements in one row."""
     return np.reshape(a, (-1,), order=order)
@@ -63,7 +63,9 @@ def stack(arrays: Any, axis: int = 0) -> Any:
 
 
 @composite(
-    np.split, cases=[(((4, 3),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1})]
+    np.split,
+    cases=[(((4, 3),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1})],
+    view=True,
 )
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut an array into equal parts, or at the given places."""
@@ -78,6 +80,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 @composite(
     np.array_split,
     cases=[(((5, 3),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1})],
+    view=True,
 )
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut an array at the given places, or into parts of which the first are one longer."""

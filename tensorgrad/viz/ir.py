@@ -26,7 +26,13 @@ ROLES = {
     "matmul": ("left", "right"),
     "where": ("if", "then", "else"),
 }
-MODULES: dict[str, Family] = {"linalg": "linalg", "reduce": "reduction", "shape": "view", "index": "view"}
+MODULES: dict[str, Family] = {
+    "linalg": "linalg",
+    "reduce": "reduction",
+    "shape": "view",
+    "index": "view",
+    "write": "view",
+}
 NAMED: dict[str, Family] = {  # what the file does not tell
     **dict.fromkeys(["tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softplus"], "activation"),
     **dict.fromkeys(["softmax", "log_softmax"], "activation"),

@@ -8,7 +8,7 @@ from tensorgrad.node import Node
 
 INFIX = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "power": "**", "matmul": "@"}
 SYMMETRIC = {"add", "multiply"}
-SHOWN_BY_SHAPE = {"shape", "dtype", "starts"}  # parameters that say what the card's second line says
+NOT_SHOWN = {"shape", "dtype", "starts", "live"}  # parameters that say what the card's second line says, or details
 
 
 def short_dtype(dtype: np.dtype[Any]) -> str:
@@ -113,11 +113,27 @@ def params_note(params: dict[str, Any]) -> str:
         if name == "index":
             parts = value if isinstance(value, tuple) else (value,)
             words.append(f"[{', '.join(map(short_value, parts))}]")
-        elif (
-            value is not None and value is not False and name not in SHOWN_BY_SHAPE and (name, value) != ("order", "C")
-        ):
+        elif name == "path":
+            words.append(path_note(value))
+        elif value is not None and value is not False and name not in NOT_SHOWN and (name, value) != ("order", "C"):
             words.append(f"{name}={short_value(value)}")
     return ", ".join(words)
+
+
+def path_note(path: tuple[tuple[Any, dict[str, Any]], ...]) -> str:
+    """Return where something is written: the steps from an array to a view of it, and an index.
+
+    >>> path_note(((np.transpose, {}), (np.reshape, {"shape": 6, "order": "C"})))
+    '.transpose().reshape(6)'
+    """
+    words = []
+    for fn, params in path:
+        shown = {name: value for name, value in params.items() if value is not None and (name, value) != ("order", "C")}
+        if "index" in params:
+            words.append(params_note(params))
+        else:
+            words.append(f".{fn.__name__}({', '.join(map(short_value, shown.values()))})")
+    return "".join(words)
 
 
 def elide(text: str, length: int) -> str:
