@@ -1,5 +1,29 @@
 """The derivative rules of NumPy's functions, a table per family. Importing this package fills `op.OPS`."""
 
-from tensorgrad.rules import composite, constant, elementwise, index, linalg, reduce, shape
+from tensorgrad.rules import (
+    composite,
+    constant,
+    decompositions,
+    elementwise,
+    index,
+    linalg,
+    norms,
+    products,
+    reduce,
+    shape,
+    solving,
+)
 
-__all__ = ["composite", "constant", "elementwise", "index", "linalg", "reduce", "shape"]
+__all__ = [
+    "composite",
+    "constant",
+    "decompositions",
+    "elementwise",
+    "index",
+    "linalg",
+    "norms",
+    "products",
+    "reduce",
+    "shape",
+    "solving",
+]
