@@ -18,7 +18,6 @@ settings.register_profile("explore", deadline=None, max_examples=200, suppress_h
 settings.load_profile("ci")
 
 
-
 def eigh_fixed(a: Any, **params: Any) -> Any:
     """Return eigenvalues, and eigenvectors of which a weighted sum is positive: a phase is LAPACK's choice."""
     w, v = np.linalg.eigh(a, **params)

@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from tensorgrad.backends import getitem
 from tensorgrad.op import composite, register_plain
-from tensorgrad.rules.solving import OBLONG, oblong, separated
+from tensorgrad.rules.matrices import OBLONG, oblong, separated
 
 register_plain(np.linalg.matrix_rank)
 
@@ -48,10 +48,13 @@ def norm_of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
         return np.sum(np.where(np.equal(x, 0), 0, np.ones_like(size)), axis=axis, keepdims=keepdims)
     if ord == 1:
         return np.sum(size, axis=axis, keepdims=keepdims)
-    if ord < 0:  # an element of 0 makes it 0
-        total = np.sum(size**ord, axis=axis, keepdims=keepdims)
-        return total ** (1 / ord)
-    return root(np.sum(size**ord, axis=axis, keepdims=keepdims), ord)
+    none = np.equal(size, 0)
+    if ord < 0:  # an element of 0 makes it 0, and there it is flat
+        none = np.any(none, axis=axis, keepdims=True)
+        total = np.sum(np.where(none, 1, size) ** ord, axis=axis, keepdims=keepdims)
+        return np.where(none if keepdims else np.squeeze(none, axis), 0, total ** (1 / ord))
+    powers = np.where(none, 0, np.where(none, 1, size) ** ord)  # each has slope 0 at 0, also below the first power
+    return root(np.sum(powers, axis=axis, keepdims=keepdims), ord)
 
 
 def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
@@ -152,7 +155,13 @@ def cond(x: Any, p: Any = None) -> Any:
         raise np.linalg.LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
-        ends = getitem(s, (..., 0)), getitem(s, (..., -1))
-        return ends[1] / ends[0] if p == -2 else ends[0] / ends[1]
-    norms = (norm_of_matrices(m, p, (np.ndim(x) - 2, np.ndim(x) - 1), False) for m in (x, np.linalg.inv(x)))
-    return np.multiply(*norms)
+        above, below = (getitem(s, (..., i)) for i in ((-1, 0) if p == -2 else (0, -1)))
+        with np.errstate(divide="ignore"):
+            return (above + np.equal(below, 0)) / below
+    try:
+        inverse = np.linalg.inv(x)
+    except np.linalg.LinAlgError:
+        if np.ndim(x) == 2:
+            return (np.sum(np.abs(x)) + 1) * np.inf  # with a gradient of inf or nan
+        return np.stack([np.linalg.cond(getitem(x, i), p) for i in range(np.shape(x)[0])])
+    return np.linalg.matrix_norm(x, ord=p) * np.linalg.matrix_norm(inverse, ord=p)

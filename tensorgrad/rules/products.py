@@ -1,6 +1,6 @@
 """Products of vectors and matrices, diagonals and traces, written in `matmul`, reading by index and sums."""
 
-from functools import lru_cache
+from functools import cache
 from operator import index
 from typing import Any
 
@@ -9,8 +9,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from tensorgrad.backends import astype, getitem, scatter_add
 from tensorgrad.op import Case, composite, register, register_plain
-from tensorgrad.rules.composite import PRODUCTS
 from tensorgrad.rules.linalg import conjugated, identity, transposed
+from tensorgrad.rules.matrices import separated
 
 register_plain(np.einsum_path)
 
@@ -51,7 +51,7 @@ def vecdot(x1: Any, x2: Any, *, axis: int = -1, keepdims: bool = False) -> Any:
 @composite(np.linalg.vecdot, cases=VECTORS)
 def linalg_vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
     """Sum products along one axis."""
-    return np.vecdot(x1, x2, axis=axis)
+    return np.vecdot(x1, x2, axis=axis)  # type: ignore[call-overload]  # which NumPy's stub does not know
 
 
 def matvec(x1: Any, x2: Any) -> Any:
@@ -102,9 +102,7 @@ def outer(x1: Any, x2: Any) -> Any:
     return np.outer(x1, x2)
 
 
-@composite(
-    np.kron, cases=[(((2, 3), (3, 2)), {}), (((2,), (3, 2)), {}), (((2, 1, 2), (2, 2)), {}), (((), (3,)), {})]
-)
+@composite(np.kron, cases=[(((2, 3), (3, 2)), {}), (((2,), (3, 2)), {}), (((2, 1, 2), (2, 2)), {}), (((), (3,)), {})])
 def kron(a: Any, b: Any) -> Any:
     """Put in place of every element of a its product with b."""
     n = max(np.ndim(a), np.ndim(b))
@@ -147,7 +145,7 @@ def multi_dot(arrays: Any) -> Any:
     if len(first) == 1:
         lengths[1] = first[0]
 
-    @lru_cache(maxsize=None)
+    @cache
     def best(i: int, j: int) -> tuple[int, int]:
         """Return the cost of the product of arrays i to j, and after which to cut it in two."""
         ways = (
@@ -162,11 +160,6 @@ def multi_dot(arrays: Any) -> Any:
         return np.matmul(product(i, cut), product(cut + 1, j))
 
     return product(0, n - 1)
-
-
-def separated(a: Any) -> Any:
-    """Return square matrices with eigenvalues apart from 0 and each other: for tests."""
-    return a * 0.25 + np.diag(np.arange(1.0, np.shape(a)[-1] + 1)).astype(np.float16)  # lifts no dtype
 
 
 @composite(

@@ -1,4 +1,4 @@
-"""Rules of linear equations: solve, inverses, least squares; determinants.
+"""Rules of linear equations: solve, inverses, least squares.
 
 Functions that are not holomorphic have rules in terms of transposes and conjugates, derived from dL = Re tr(g^T dY):
 a term Re tr(X dA^T) gives A the gradient X, a term Re tr(X dA^H) its conjugate.
@@ -11,10 +11,8 @@ import numpy as np
 
 from tensorgrad.backends import dispatched, getitem
 from tensorgrad.op import Case, composite, register
-from tensorgrad.rules.linalg import adjoint, conjugated, identity, transposed
-from tensorgrad.rules.products import separated
-
-SQUARE: list[Case] = [(((3, 3),), {}), (((2, 2, 2),), {}), (((1, 1),), {}), (((0, 0),), {}), (((0, 2, 2),), {})]
+from tensorgrad.rules.linalg import adjoint, conjugated, transposed
+from tensorgrad.rules.matrices import OBLONG, SQUARE, hermitian, invertible, oblong, separated
 
 
 # Linear equations
@@ -54,12 +52,6 @@ register(
     cases=SQUARE,
     prepare=separated,
 )
-
-
-def invertible(a: Any) -> Any:
-    """Return an array that is far from singular when its elements are laid out as a square matrix: for tests."""
-    n = math.isqrt(math.prod(np.shape(a)))
-    return a * 0.25 + np.reshape(np.eye(n, dtype=np.int8), np.shape(a)) * 2
 
 
 @composite(
@@ -106,11 +98,6 @@ def mirrored(a: Any) -> Any:
     return lower + adjoint(lower) + np.real(a) * np.eye(n, dtype=bool)
 
 
-def hermitian(a: Any) -> Any:
-    """Return a Hermitian matrix with eigenvalues apart from 0, from each other and from their negatives: for tests."""
-    return separated((a + adjoint(a)) * 0.5)
-
-
 # The gradient is shared between both triangles, as if both had been read: then it is Hermitian too.
 register(mirrored, lambda g, _y, _a: (g + adjoint(g)) * 0.5, cases=SQUARE, prepare=hermitian)
 
@@ -121,7 +108,7 @@ def pseudoinverse(a: Any, hermitian: bool, **cutoff: Any) -> Any:
     return np.linalg.pinv(a, hermitian=hermitian, **cutoff)
 
 
-def pseudoinverted(g: Any, y: Any, a: Any, *, hermitian: bool, rcond: Any = None, rtol: Any = None) -> Any:
+def pseudoinverted(g: Any, y: Any, a: Any) -> Any:
     """Return the gradient of the matrix; the latter two terms move its row and column space."""
     rows = transposed(g) @ y @ adjoint(y)
     columns = adjoint(y) @ y @ transposed(g)
@@ -129,16 +116,9 @@ def pseudoinverted(g: Any, y: Any, a: Any, *, hermitian: bool, rcond: Any = None
     return conjugated(turned) - transposed(y) @ g @ transposed(y)
 
 
-def oblong(a: Any) -> Any:
-    """Return matrices of full rank with singular values apart from each other: for tests."""
-    m, n = np.shape(a)[-2:]
-    return a * 0.25 + (np.eye(m, n) * np.arange(1.0, n + 1)).astype(np.float16)
-
-
-OBLONG: list[Case] = [(((3, 3),), {}), (((3, 2),), {}), (((2, 3),), {}), (((2, 4, 2),), {})]
 register(
     pseudoinverse,
-    pseudoinverted,
+    lambda g, y, a, hermitian=False, rcond=None, rtol=None: pseudoinverted(g, y, a),
     cases=[(((3, 2),), {"hermitian": False})],
     prepare=oblong,
 )
@@ -211,100 +191,3 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     if m <= n or not np.array_equal(rank, n):
         residuals = getitem(residuals, slice(0, 0))
     return x, residuals, rank, np.linalg.svdvals(a)
-
-
-# Determinants. The gradient is the matrix of cofactors, which is finite at singular matrices as well: it comes from
-# the singular values, of which it takes products and no quotients. So does its derivative.
-def others(s: Any) -> Any:
-    """Return for each number along the last axis the product of all others."""
-    one = np.ones_like(s, shape=(*np.shape(s)[:-1], 1))
-    before = np.cumprod(np.concatenate((one, s[..., :-1]), -1), -1)
-    after = np.cumprod(np.concatenate((one, s[..., :0:-1]), -1), -1)[..., ::-1]
-    return before * after
-
-
-def rotations(a: Any) -> tuple[Any, Any, Any]:
-    """Return a = u s v with diagonal s; u takes the determinants of both unitary matrices with it, up to conjugation."""
-    u, s, v = np.linalg.svd(a)
-    return np.conjugate(u), s, np.conjugate(v), (np.linalg.det(u) * np.linalg.det(v))[..., None, None]
-
-
-@dispatched
-def cofactors(a: Any) -> Any:
-    """Return the derivative of the determinant in each element."""
-    u, s, v, d = rotations(a)
-    return d * ((u * others(s)[..., None, :]) @ v) if s.size else np.ones_like(a)
-
-
-@dispatched
-def cofactor_slope(a: Any, h: Any) -> Any:
-    """Return the derivative of the cofactors along h: for a = diag(s) the products of all s but two, times h."""
-    u, s, v, d = rotations(a)
-    if not s.size:
-        return np.zeros_like(a)
-    one = np.eye(s.shape[-1], dtype=bool)
-    pairs = others(np.where(one, 1, s[..., None, :])) * ~one
-    h = np.swapaxes(u, -1, -2) @ h @ np.swapaxes(v, -1, -2)
-    diagonal = pairs @ np.diagonal(h, axis1=-2, axis2=-1)[..., None]
-    return d * (u @ (diagonal * one - pairs * np.swapaxes(h, -1, -2)) @ v)
-
-
-def third(g: Any, _y: Any, a: Any, h: Any) -> Any:
-    """Return the gradient of a in the slope of cofactors along h. From here on, it takes the inverse."""
-    inverse = np.linalg.inv(a)
-    x, y = inverse @ h, inverse @ g
-    tx, ty, txy = (np.expand_dims(np.trace(m, axis1=-2, axis2=-1), (-2, -1)) for m in (x, y, x @ y))
-    inner = (tx * ty - txy) * identity(np.shape(a)[-1], x) - ty * x - tx * y + x @ y + y @ x
-    return np.expand_dims(np.linalg.det(a), (-2, -1)) * transposed(inner @ inverse)
-
-
-register(
-    cofactor_slope,
-    third,
-    lambda g, _y, a, _h: cofactor_slope(a, g),
-    cases=[(((3, 3), (3, 3)), {}), (((2, 2, 2), (2, 2, 2)), {})],
-    prepare=lambda a, h: (separated(a), h),
-)
-register(cofactors, lambda g, _y, a: cofactor_slope(a, g), cases=SQUARE, prepare=separated)
-register(
-    np.linalg.det,
-    lambda g, _y, a: np.expand_dims(g, (-2, -1)) * cofactors(a),
-    signature="(m,m)->()",
-    cases=SQUARE,
-    prepare=separated,
-)
-
-
-@dispatched
-def sign_of_det(a: Any) -> Any:
-    """Return the sign of the determinant; of complex matrices its direction."""
-    return np.linalg.slogdet(a)[0]
-
-
-@dispatched
-def log_of_det(a: Any) -> Any:
-    """Return the logarithm of the determinant's size."""
-    return np.linalg.slogdet(a)[1]
-
-
-def turned_sign(g: Any, y: Any, a: Any) -> Any:
-    """Return the gradient of the direction of a complex determinant; a sign is constant."""
-    if not np.iscomplexobj(a):
-        return np.zeros_like(a)
-    return np.expand_dims(1j * np.imag(g * y), (-2, -1)) * transposed(np.linalg.inv(a))
-
-
-register(sign_of_det, turned_sign, cases=SQUARE, prepare=separated)
-register(
-    log_of_det,
-    lambda g, _y, a: np.expand_dims(g, (-2, -1)) * transposed(np.linalg.inv(a)),
-    cases=SQUARE,
-    prepare=separated,
-)
-SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
-
-
-@composite(np.linalg.slogdet, cases=SQUARE, prepare=separated)
-def slogdet(a: Any) -> Any:
-    """Return the sign of the determinant and the logarithm of its size; a singular matrix has no gradient."""
-    return SlogdetResult(sign_of_det(a), log_of_det(a))
