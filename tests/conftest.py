@@ -18,13 +18,43 @@ settings.register_profile("ci", derandomize=True, deadline=None, database=None, 
 settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=QUIET)
 settings.load_profile("ci")
 
+
+def eigh_fixed(a: Any, **params: Any) -> Any:
+    """Return eigenvalues, and eigenvectors of which a weighted sum is positive: a phase is LAPACK's choice."""
+    w, v = np.linalg.eigh(a, **params)
+    return w, v * np.conjugate(phase(v, -2))
+
+
+def svd_fixed(a: Any, hermitian: bool = False, **params: Any) -> Any:
+    """Return singular vectors and values with phases fixed likewise, one for each pair."""
+    a = (a + np.conjugate(np.swapaxes(a, -1, -2))) * 0.5 if hermitian else a
+    out = np.linalg.svd(a, hermitian=hermitian, **params)
+    if params.get("compute_uv") is False:
+        return out
+    u, s, vh = out
+    left, right = phase(u, -2), np.conjugate(phase(vh, -1))
+    k = np.shape(s)[-1]
+    right = np.concatenate([np.swapaxes(left, -1, -2)[..., :k, :], right[..., k:, :]], axis=-2)
+    return u * np.conjugate(left), s, vh * right
+
+
+def phase(vectors: Any, axis: int) -> Any:
+    """Return the direction of the weighted sum of each vector."""
+    weights = np.sqrt(np.arange(2.0, np.shape(vectors)[axis] + 2)).astype(np.float16)  # lifts no dtype
+    total = np.sum(vectors * (weights if axis == -1 else weights[:, None]), axis=axis, keepdims=True)
+    return total / np.abs(total)
+
+
 # Where the arrays do not simply come first, or a name depends on NumPy's version: the user's call
 USER_CALLS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.concatenate: lambda *arrays, **params: np.concatenate(arrays, **params),
     np.stack: lambda *arrays, **params: np.stack(arrays, **params),
-    np.einsum: lambda *arrays, subscripts: np.einsum(subscripts, *arrays),
+    np.einsum: lambda *arrays, subscripts, **params: np.einsum(subscripts, *arrays, **params),
     np.where: lambda c, x, y: np.where(np.greater(c, 0), x, y),
     np.reshape: lambda a, shape, **params: np.reshape(a, shape, **params),
+    np.linalg.multi_dot: lambda *arrays: np.linalg.multi_dot(arrays),
+    np.linalg.eigh: eigh_fixed,
+    np.linalg.svd: svd_fixed,
     np.full_like: lambda a: np.full_like(a, 2.5),
 }
 SHAPES = ((2, 3), (3,), (2, 1), ())  # that an elementwise op is shown with, where no others are drawn

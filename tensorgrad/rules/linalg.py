@@ -1,4 +1,4 @@
-"""Rules of products: matmul and einsum. `dot`, `outer` and `tensordot` are written with them (composite.py)."""
+"""Rules of products: matmul and einsum. All other products are written with them (composite.py, products.py)."""
 
 from collections import Counter
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.op import register, register_each
 
-ascii_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+ascii_letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in the order of an implicit result
 
 
 def product(x: Any, y: Any) -> Any:
@@ -18,6 +18,16 @@ def product(x: Any, y: Any) -> Any:
 def transposed(x: Any) -> Any:
     """Return `x` with its last two axes swapped."""
     return np.swapaxes(x, -1, -2)
+
+
+def adjoint(x: Any) -> Any:
+    """Return `x` with its last two axes swapped, and conjugated if it is complex."""
+    return transposed(conjugated(x))
+
+
+def conjugated(x: Any) -> Any:
+    """Return `x`, conjugated if it is complex."""
+    return np.conjugate(x) if np.iscomplexobj(x) else x
 
 
 def matmul_left(g: Any, _z: Any, _x: Any, y: Any) -> Any:
@@ -64,7 +74,6 @@ register(
 # einsum: the gradient of an operand is the einsum of the others and g.
 def unpack_einsum(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Write either form of the call as explicit subscripts, one letter an axis, and the operands."""
-    params = {name: value for name, value in params.items() if name != "optimize"}  # says how, not what
     if not args:
         raise TypeError("einsum takes subscripts and arrays, got nothing")
     if isinstance(args[0], str):
@@ -95,8 +104,8 @@ def letters(axes: Any) -> str:
     return "".join("..." if axis is Ellipsis else ascii_letters[axis] for axis in axes)
 
 
-def einsum_operand(i: int, g: Any, _out: Any, *arrays: Any, subscripts: str) -> Any:
-    """Return the gradient of the i-th operand."""
+def einsum_operand(i: int, g: Any, _out: Any, *arrays: Any, subscripts: str, optimize: Any = False) -> Any:
+    """Return the gradient of the i-th operand. An order of products given for the result does not fit here."""
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
     shape = np.shape(arrays[i])
@@ -112,7 +121,8 @@ def einsum_operand(i: int, g: Any, _out: Any, *arrays: Any, subscripts: str) -> 
     factors = [(output, g), *others, *diagonals]
     known = set("".join(term for term, _ in factors))
     here = "".join(letter for letter in wanted if letter in known)
-    term = np.einsum(",".join(term for term, _ in factors) + "->" + here, *(a for _, a in factors))
+    text = ",".join(term for term, _ in factors) + "->" + here
+    term = np.einsum(text, *(a for _, a in factors), optimize=bool(optimize))
     if here != wanted:  # axes that were summed away, in no other operand
         term = np.expand_dims(term, tuple(axis for axis, letter in enumerate(wanted) if letter not in known))
     whole = np.broadcast_shapes(np.shape(term), shape)  # there, and where the others have length 1, all get the same
@@ -128,7 +138,7 @@ register_each(
     np.einsum,
     einsum_operand,
     reads=["arrays"],
-    forward=lambda *arrays, subscripts: np.einsum(subscripts, *arrays),
+    forward=lambda *arrays, subscripts, optimize=False: np.einsum(subscripts, *arrays, optimize=optimize),
     unpack=unpack_einsum,
     cases=[
         (((2, 3), (3, 4)), {"subscripts": "ij,jk"}),
@@ -143,5 +153,14 @@ register_each(
         (((2,), (3,), (2, 3)), {"subscripts": "i,j,ij->"}),
         (((1, 3), (2, 3)), {"subscripts": "ij,ij->i"}),
         (((2, 1), (3, 2)), {"subscripts": "ij,jk->ik"}),
+        (((2, 3, 3),), {"subscripts": "aii->a"}),
+        (((2, 3, 3),), {"subscripts": "...ii->...i"}),
+        (((2, 2, 2),), {"subscripts": "iii"}),
+        (((3, 3), (3,)), {"subscripts": "ii,i"}),
+        (((2, 2, 3), (2, 3)), {"subscripts": "...ij,...j"}),
+        (((2, 3), (3, 4), (4, 2)), {"subscripts": "ij,jk,kl", "optimize": True}),
+        (((2, 3), (3, 4), (4,)), {"subscripts": "ij,jk,k->i", "optimize": "optimal"}),
+        (((2, 3), (3, 2), (2,)), {"subscripts": "ij,jk,k->i", "optimize": ["einsum_path", (1, 2), (0, 1)]}),
+        (((0, 3), (3, 2)), {"subscripts": "ij,jk->ik"}),
     ],
 )
