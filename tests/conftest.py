@@ -55,8 +55,36 @@ USER_CALLS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.linalg.multi_dot: lambda *arrays: np.linalg.multi_dot(arrays),
     np.linalg.eigh: eigh_fixed,
     np.linalg.svd: svd_fixed,
-    np.full_like: lambda a: np.full_like(a, 2.5),
+    np.compress: lambda a, **params: np.compress(a=a, **params),
+    np.extract: lambda a, **params: np.extract(arr=a, **params),
+    np.choose: lambda *choices, a, **params: np.choose(a, choices, **params),
+    np.select: lambda *choices, condlist, default=0: np.select(condlist, choices[: len(condlist)], *choices[2:], default),
+    np.insert: lambda a, values, obj, **params: np.insert(a, obj, values, **params),
+    np.apply_along_axis: lambda a, func1d, axis, **params: np.apply_along_axis(func1d, axis, a, **params),
+    np.apply_over_axes: lambda a, func, axes: np.apply_over_axes(func, a, axes),
+    np.logspace: lambda start, stop, *base, **params: np.logspace(start, stop, **dict(zip(("base",), base)), **params),
+    np.block: lambda a, b: np.block([[a, b], [np.multiply(b, 2), np.multiply(a, 2)]] if np.ndim(a) > 1 else [a, b]),
+    np.array: lambda *arrays, **params: np.array(arrays[0] if len(arrays) == 1 else [*arrays], like=arrays[0], **params),
+    np.full: lambda value, shape, **params: np.full(shape, value, like=value, **params),
+    np.zeros: lambda a: np.zeros(np.shape(a), like=a),
+    np.ones: lambda a: np.ones(np.shape(a), like=a),
+    np.empty: lambda a: np.empty(np.shape(a), like=a),
+    np.eye: lambda a: np.eye(2, 3, like=a),
+    np.tri: lambda a: np.tri(2, 3, like=a),
+    np.identity: lambda a: np.identity(2, like=a),
+    np.arange: lambda a: np.arange(3.0, like=a),
+    np.fromfunction: lambda a: np.fromfunction(lambda i, j: i + j, (2, 3), like=a),
+    np.fromiter: lambda a: np.fromiter([1.0, 2.0], float, like=a),
+    np.frombuffer: lambda a: np.frombuffer(b"\1\2", np.uint8, like=a),
+    np.fromstring: lambda a: np.fromstring("1 2", sep=" ", like=a),
+    np.fromfile: lambda a: np.fromfile("pyproject.toml", np.uint8, like=a),
+    np.loadtxt: lambda a: np.loadtxt(["1 2", "3 4"], like=a),
+    np.genfromtxt: lambda a: np.genfromtxt(["1 2", "3 4"], like=a),
 }
+for fn in (np.hstack, np.vstack, np.dstack, np.column_stack):  # one sequence of arrays
+    USER_CALLS[fn] = lambda *arrays, fn=fn, **params: fn(arrays, **params)
+for fn in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require):
+    USER_CALLS[fn] = lambda a, fn=fn, **params: fn(a, like=a, **params)
 SHAPES = ((2, 3), (3,), (2, 1), ())  # that an elementwise op is shown with, where no others are drawn
 
 
@@ -77,8 +105,8 @@ class Call:
     def __str__(self) -> str:
         shapes = "" if self.elementwise else ",".join(str(shape).replace(" ", "") for shape in self.shapes)
         params = ",".join(f"{name}={value}".replace(" ", "") for name, value in self.params.items())
-        params = re.sub(r"<function(\w+)at0x\w+>", r"\1", params)  # a function is called by its name, not its address
-        return "-".join(filter(None, [self.op.name, shapes, params]))
+        params = re.sub(r"<function([^<>]+?)at0x\w+>", r"\1", params)  # a function by its name, not its address
+        return re.sub(r"at0x\w+", "", "-".join(filter(None, [self.op.name, shapes, params])))
 
     @property
     def elementwise(self) -> bool:

@@ -83,6 +83,8 @@ def test_backward_fills_grad_with_foreign_arrays(call, weighed):
 
 
 def test_piecewise_constant_functions_give_foreign_arrays(constant):
+    if not hasattr(constant.op.fn, "_implementation") and not isinstance(constant.op.fn, np.ufunc):
+        pytest.skip("np.zeros(3, like=t) gives NumPy's array: a function of the table is not told of t")
     out = constant(*[tg.tensor(wrap(a)) for a in constant.values()])
     assert type(out.data) is Foreign
 

@@ -1,6 +1,7 @@
 """The derivative rules of NumPy's functions, a table per family. Importing this package fills `op.OPS`."""
 
 from tensorgrad.rules import (
+    applying,
     composite,
     constant,
     covariance,
@@ -12,11 +13,16 @@ from tensorgrad.rules import (
     fourier,
     histograms,
     index,
+    joining,
     linalg,
+    making,
     norms,
+    padding,
     polynomials,
     products,
     reduce,
+    repeating,
+    selecting,
     shape,
     signals,
     singular,
@@ -25,6 +31,7 @@ from tensorgrad.rules import (
 )
 
 __all__ = [
+    "applying",
     "composite",
     "constant",
     "covariance",
@@ -36,11 +43,16 @@ __all__ = [
     "fourier",
     "histograms",
     "index",
+    "joining",
     "linalg",
+    "making",
     "norms",
+    "padding",
     "polynomials",
     "products",
     "reduce",
+    "repeating",
+    "selecting",
     "shape",
     "signals",
     "singular",

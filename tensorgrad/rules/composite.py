@@ -47,51 +47,10 @@ def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.reshape(x, tuple(1 if i in axes else n for i, n in enumerate(shape)) if keepdims else rest)
 
 
-@composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"})], view=True)
+@composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"}), (((),), {})], view=True)
 def ravel(a: Any, order: Any = "C") -> Any:
     """Return all elements in one row."""
     return np.reshape(a, (-1,), order=order)
-
-
-@composite(np.stack, cases=[(((2, 3), (2, 3)), {}), (((2, 3), (2, 3)), {"axis": -1})])
-def stack(arrays: Any, axis: int = 0) -> Any:
-    """Join arrays along a new axis."""
-    shapes = [np.shape(a) for a in arrays]
-    if len(set(shapes)) > 1:
-        raise ValueError(f"stack: all arrays must have one shape, got {', '.join(map(str, shapes))}")
-    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis)
-
-
-@composite(
-    np.split,
-    cases=[(((4, 3),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1})],
-    view=True,
-)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Cut an array into equal parts, or at the given places."""
-    n = np.shape(ary)[axis]
-    if np.ndim(indices_or_sections) == 0 and n % int(indices_or_sections):
-        raise ValueError(
-            f"split: an axis of {n} does not divide into {indices_or_sections} equal parts; use np.array_split"
-        )
-    return array_split(ary, indices_or_sections, axis)
-
-
-@composite(
-    np.array_split,
-    cases=[(((5, 3),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1})],
-    view=True,
-)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Cut an array at the given places, or into parts of which the first are one longer."""
-    n = np.shape(ary)[axis]
-    if np.ndim(indices_or_sections) == 0:
-        sections = int(indices_or_sections)
-        cuts = [n // sections * i + min(i, n % sections) for i in range(1, sections)]
-    else:
-        cuts = [int(cut) for cut in indices_or_sections]
-    before = (slice(None),) * (axis % np.ndim(ary))
-    return [getitem(ary, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 
 
 @composite(np.divmod, cases=[(((3,), (3,)), {})], domain=((2.1, 2.3), (0.8, 1.0)))

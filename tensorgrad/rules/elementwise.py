@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backends import astype, owned
+from tensorgrad.backends import astype, foreign, owned
 from tensorgrad.op import POSITIVE, UNIT, register
 
 # Arithmetic
@@ -23,7 +23,11 @@ for fn in (np.remainder, np.fmod):  # x - q y, with a quotient q that is constan
         lambda g, z, x, y: -g * np.rint((x - z) / y),
         domain=((2.1, 2.3), (0.8, 1.0)),
     )
-register(np.copy, lambda g, _y, _x: g, forward=lambda a: owned(a))
+register(  # how a copy lies in memory is no matter of derivatives
+    np.copy,
+    lambda g, _y, _x, order="K", subok=False: g,
+    forward=lambda a, order="K", subok=False: owned(a) if foreign(a) else np.array(a, order=order),
+)
 register(astype, lambda g, _y, _x, dtype: g, cases=[(((2, 3),), {"dtype": "float64"})])
 
 # Powers. x**0 is flat; at x = 0 the slope in the exponent is the limit from the right.

@@ -1,12 +1,13 @@
-"""Rules of functions that rearrange: reshape, transpose, move and insert axes, broadcast, join."""
+"""Rules of functions that rearrange: reshape, transpose, move and insert axes, flip, roll, broadcast, join."""
 
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from tensorgrad.backends import getitem
-from tensorgrad.op import register, register_each
+from tensorgrad.backends import astype, dtype_of, getitem
+from tensorgrad.op import Case, composite, register, register_each
 
 
 def reshape(a: Any, shape: Any, order: str = "C") -> Any:
@@ -64,6 +65,9 @@ register(
     cases=[(((1, 3, 1),), {}), (((1, 3, 1),), {"axis": 0}), (((1, 1),), {})],
     view=True,
 )
+MATRICES = [(((2, 3, 4),), {}), (((2, 3),), {})]
+for fn in (np.matrix_transpose, np.linalg.matrix_transpose):
+    register(fn, lambda g, _y, _x: np.swapaxes(g, -1, -2), cases=MATRICES, view=True)
 
 
 def inverse(axes: Any) -> tuple[int, ...]:
@@ -72,14 +76,74 @@ def inverse(axes: Any) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
+@composite(np.rollaxis, cases=[(((2, 3, 4),), {"axis": -1}), (((2, 3, 4),), {"axis": 0, "start": 3})])
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """Move an axis before that at `start`."""
+    axis = normalize_axis_index(axis, np.ndim(a))
+    start = normalize_axis_index(start, np.ndim(a) + 1) if start >= 0 else normalize_axis_index(start, np.ndim(a))
+    return np.moveaxis(a, axis, start - (axis < start))
+
+
+# Turns: undone by the opposite one
+register(np.fliplr, lambda g, _y, _x: np.fliplr(g), cases=[(((2, 3),), {})], view=True)
+register(np.flipud, lambda g, _y, _x: np.flipud(g), cases=[(((2, 3),), {})], view=True)
+register(
+    np.flip,
+    lambda g, _y, _x, axis=None: np.flip(g, axis),
+    cases=[(((2, 3),), {}), (((2, 3),), {"axis": -1}), (((2, 3, 2),), {"axis": (0, 2)}), (((),), {})],
+    view=True,
+)
+register(
+    np.rot90,
+    lambda g, _y, _x, k=1, axes=(0, 1): np.rot90(g, -k, axes),
+    cases=[
+        (((2, 3),), {}),
+        (((2, 3),), {"k": 2}),
+        (((2, 3),), {"k": -1}),
+        (((2, 3),), {"k": 4}),
+        (((2, 3, 2),), {"k": 3, "axes": (2, 0)}),
+    ],
+    view=True,
+)
+register(
+    np.roll,
+    lambda g, _y, _x, shift, axis=None: np.roll(g, np.negative(shift), axis),
+    cases=[
+        (((2, 3),), {"shift": 2}),
+        (((2, 3),), {"shift": -4, "axis": 1}),
+        (((2, 3),), {"shift": (1, 2), "axis": (0, -1)}),
+        (((3, 2),), {"shift": (1, 1), "axis": 0}),
+        (((0,),), {"shift": 1}),
+    ],
+)
+
+# Triangles. Of a row they are those of as many copies of it: the engine sums over these.
+TRIANGLES: list[Case] = [(((3, 3),), {}), (((2, 2, 3),), {"k": 1}), (((3, 2),), {"k": -1}), (((3,),), {})]
+register(np.tril, lambda g, _y, _x, k=0: np.tril(g, k), cases=TRIANGLES)
+register(np.triu, lambda g, _y, _x, k=0: np.triu(g, k), cases=TRIANGLES)
+
+
 def unpack_concatenate(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Take the arrays out of their sequence, and note where each starts; without an axis, flat."""
+    """Take the arrays out of their sequence, convert them, and note where each starts; without an axis, flat."""
     params = {**dict(zip(("arrays", "axis", "out"), args, strict=False)), **params}
     arrays, axis = params.pop("arrays"), params.pop("axis", 0)
+    dtype, casting = params.pop("dtype", None), params.pop("casting", "same_kind")
+    if dtype is not None or casting != "same_kind":
+        arrays = converted(arrays, dtype, casting)
     if axis is None:
         arrays, axis = [np.reshape(a, (-1,)) for a in arrays], 0
     lengths = [np.shape(a)[axis] for a in arrays if -np.ndim(a) <= axis < np.ndim(a)]  # NumPy refuses any others
     return tuple(arrays), {**params, "axis": axis, "starts": tuple(accumulate(lengths, initial=0))}
+
+
+def converted(arrays: Any, dtype: Any, casting: Any) -> list[Any]:
+    """Return arrays in one dtype, by default the one they have in common, if `casting` allows for that."""
+    arrays = [a if hasattr(type(a), "__array_function__") else np.asarray(a) for a in arrays]
+    dtype = np.result_type(*arrays) if dtype is None else np.dtype(dtype)
+    for a in arrays:
+        if not np.can_cast(dtype_of(a), dtype, casting):
+            raise TypeError(f"concatenate: cannot cast {dtype_of(a)} to {dtype} by the rule {casting!r}")
+    return [a if dtype_of(a) == dtype else astype(a, dtype) for a in arrays]
 
 
 def part(i: int, g: Any, _y: Any, *_arrays: Any, axis: int, starts: tuple[int, ...]) -> Any:
@@ -95,5 +159,10 @@ register_each(
     reads=(),
     forward=lambda *arrays, axis, starts: np.concatenate(arrays, axis=axis),
     unpack=unpack_concatenate,
-    cases=[(((2, 3), (1, 3)), {}), (((2, 3), (2, 1), (2, 2)), {"axis": -1}), (((2, 3), (2,)), {"axis": None})],
+    cases=[
+        (((2, 3), (1, 3)), {}),
+        (((2, 3), (2, 1), (2, 2)), {"axis": -1}),
+        (((2, 3), (2,)), {"axis": None}),
+        (((2,), (3,)), {"dtype": "float64", "casting": "safe"}),
+    ],
 )
