@@ -274,6 +274,8 @@ PLAIN_ARGUMENTS = {  # where a function takes something else than arrays alone
     np.array_equiv: lambda x: (x, x),
     np.shares_memory: lambda x: (x, x),
     np.may_share_memory: lambda x: (x, x),
+    np.argpartition: lambda x: (x, 1),
+    np.isin: lambda x: (x, [0.0, 1.5]),
 }
 
 
