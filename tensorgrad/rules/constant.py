@@ -30,7 +30,17 @@ register_plain(np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.arra
 register_plain(np.isreal, np.iscomplex, np.iscomplexobj, np.isrealobj, np.any, np.all)
 
 # Indices and counts
-register_plain(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero)
+register_plain(
+    np.argmax,
+    np.argmin,
+    np.nanargmax,
+    np.nanargmin,
+    np.argsort,
+    np.argwhere,
+    np.nonzero,
+    np.flatnonzero,
+    np.count_nonzero,
+)
 register_plain(np.searchsorted, np.digitize)
 
 # Facts about shape, type and memory; texts

@@ -8,6 +8,8 @@ import numpy as np
 from tensorgrad.backends import astype, owned
 from tensorgrad.op import POSITIVE, UNIT, register
 
+fn: np.ufunc
+
 # Arithmetic
 register(np.add, lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: g)
 register(np.subtract, lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: -g)

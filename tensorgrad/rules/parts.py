@@ -108,6 +108,7 @@ def whole(*arrays: Any) -> tuple[Any, ...]:
     return tuple(astype(np.abs(np.rint(x)), np.int64) for x in arrays)
 
 
+fn: np.ufunc
 ONE: list[Case] = [(((2, 3),), {}), (((),), {})]
 TWO: list[Case] = [(((2, 3), (3,)), {}), (((), ()), {})]
 for fn in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm):

@@ -138,7 +138,7 @@ def quantile(
     q: Any,
     axis: Any = None,
     out: Any = None,
-    overwrite_input: bool = False,  # allows to, and need not be used
+    overwrite_input: bool = False,
     method: str = "linear",
     keepdims: bool = False,
     *,
@@ -213,9 +213,7 @@ MEDIANS: list[Case] = [
 
 
 @composite(np.median, cases=MEDIANS)
-def median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
-) -> Any:
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """Return the element in the middle, or the mean of the two there."""
     refuse_out("median", out)
     if not np.size(a):
@@ -224,9 +222,7 @@ def median(
 
 
 @composite(np.nanmedian, cases=MEDIANS, prepare=some_nan)
-def nanmedian(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
-) -> Any:
+def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """Return the median of what is not NaN."""
     refuse_out("nanmedian", out)
     if not np.size(a):

@@ -70,7 +70,7 @@ def sort(
     unnamed_fields("sort", order)
     if axis is None:
         a, axis = np.reshape(a, (-1,)), 0
-    how = {"descending": True} if descending is True else {}  # since NumPy 2.5
+    how: dict[str, Any] = {"descending": True} if descending is True else {}  # since NumPy 2.5
     return permuted(a, np.argsort(a, axis=axis, kind="stable", **how), axis)
 
 

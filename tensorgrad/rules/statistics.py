@@ -165,9 +165,7 @@ def aligned(weights: Any, a: Any, axis: Any) -> Any:
     ],
     prepare=lambda a, *weights: (a, None, np.exp(weights[0])) if weights else a,
 )
-def average(
-    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
-) -> Any:
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """Return the mean, of elements times weights over the sum of weights; with `returned`, that sum as well."""
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
