@@ -1,6 +1,7 @@
 """The calls that show every op of the registry, made from its entry: tests that take `call` run for each of them."""
 
 import re
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, settings
 
 import tensorgrad as tg
 from tensorgrad.op import OPS, Each, Op
+
+with contextlib.suppress(ImportError):  # without SciPy, its functions are not tested
+    import tensorgrad.rules.special
 
 # Reproducible by default; `pytest --hypothesis-profile=explore` searches further, from another start each time.
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)

@@ -277,6 +277,8 @@ PLAIN_ARGUMENTS = {  # where a function takes something else than arrays alone
     np.einsum_path: lambda x: ("ij,kj->", x, x),
     np.diag_indices_from: lambda x: (x[:, :2],),
     np.ix_: lambda x: (x[0],),
+    np.argpartition: lambda x: (x, 1),
+    np.isin: lambda x: (x, [0.0, 1.5]),
 }
 
 

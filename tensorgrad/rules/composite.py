@@ -1,6 +1,5 @@
 """Functions that need no rule, because they are written in functions that have one."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,43 +7,6 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from tensorgrad.backends import getitem
 from tensorgrad.op import Case, composite
-from tensorgrad.rules.reduce import REDUCTIONS
-
-
-@composite(np.var, cases=[*REDUCTIONS[:-1], (((2, 3),), {"axis": 0, "ddof": 1})])
-def var(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Return the mean square distance from the mean, over n - ddof."""
-    centred = a - np.mean(a, axis=axis, keepdims=True)
-    squares = np.real(centred * np.conjugate(centred)) if np.iscomplexobj(a) else np.square(centred)
-    mean = np.mean(squares, axis=axis, keepdims=keepdims)
-    if not ddof:
-        return mean
-    n = math.prod(np.shape(a)) / max(math.prod(np.shape(mean)), 1)
-    return mean * (n / max(n - ddof, 0.0)) if n > ddof else mean * np.nan
-
-
-@composite(np.std, cases=[*REDUCTIONS[:-2], (((2, 3),), {"axis": 0, "ddof": 1})])
-def std(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Return the root of the variance; where that is 0, so is the slope, not infinite."""
-    v = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    flat = np.equal(v, 0)
-    return np.where(flat, 0, np.sqrt(np.where(flat, 1, v)))
-
-
-@composite(np.prod, cases=REDUCTIONS)
-def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """Multiply pairs, then pairs of these, and so on: no division, so zeros are exact at every order."""
-    axes = normalize_axis_tuple(range(np.ndim(a)) if axis is None else axis, np.ndim(a)) if np.ndim(a) else ()
-    shape = np.shape(a)
-    rest = tuple(n for i, n in enumerate(shape) if i not in axes)
-    x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (-1 if 0 not in rest else 1, *rest))
-    while (n := np.shape(x)[0]) > 1:
-        half = n // 2
-        pairs = getitem(x, slice(half)) * getitem(x, slice(half, 2 * half))
-        x = np.concatenate((pairs, getitem(x, slice(2 * half, n)))) if n % 2 else pairs
-    if n == 0:
-        x = np.ones_like(a, shape=(1, *rest))
-    return np.reshape(x, tuple(1 if i in axes else n for i, n in enumerate(shape)) if keepdims else rest)
 
 
 @composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"}), (((),), {})], view=True)

@@ -18,7 +18,7 @@ def sign(x: Any) -> Any:
 
 
 register(np.sign, forward=sign)
-for fn in (np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.heaviside, np.floor_divide):
+for fn in (np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide):
     register(fn)
 for fn in (np.zeros_like, np.ones_like, np.empty_like):
     register(fn)
@@ -30,7 +30,17 @@ register_plain(np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.arra
 register_plain(np.isreal, np.iscomplex, np.iscomplexobj, np.isrealobj, np.any, np.all)
 
 # Indices and counts
-register_plain(np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero)
+register_plain(
+    np.argmax,
+    np.argmin,
+    np.nanargmax,
+    np.nanargmin,
+    np.argsort,
+    np.argwhere,
+    np.nonzero,
+    np.flatnonzero,
+    np.count_nonzero,
+)
 register_plain(np.searchsorted, np.digitize)
 
 # Facts about shape, type and memory; texts

@@ -8,6 +8,8 @@ import numpy as np
 from tensorgrad.backends import astype, foreign, owned
 from tensorgrad.op import POSITIVE, UNIT, register
 
+fn: np.ufunc
+
 # Arithmetic
 register(np.add, lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: g)
 register(np.subtract, lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: -g)
@@ -31,12 +33,13 @@ register(  # how a copy lies in memory is no matter of derivatives
 register(astype, lambda g, _y, _x, dtype: g, cases=[(((2, 3),), {"dtype": "float64"})])
 
 # Powers. x**0 is flat; at x = 0 the slope in the exponent is the limit from the right.
-register(
-    np.power,
-    lambda g, _z, x, y: g * slope_of_power(x, y),
-    lambda g, z, x, _y: g * z * np.log(np.where(np.equal(x, 0), 1, x)),
-    domain=(POSITIVE, (-2.0, 2.0)),
-)
+for fn in (np.power, np.float_power):
+    register(
+        fn,
+        lambda g, _z, x, y: g * slope_of_power(x, y),
+        lambda g, z, x, _y: g * z * np.log(np.where(np.equal(x, 0), 1, x)),
+        domain=(POSITIVE, (-2.0, 2.0)),
+    )
 
 
 def slope_of_power(x: Any, y: Any) -> Any:
@@ -76,18 +79,25 @@ register(np.tan, lambda g, y, _x: g * (1 + y * y), domain=UNIT)
 register(np.arcsin, lambda g, _y, x: g / np.sqrt(1 - x * x), domain=UNIT)
 register(np.arccos, lambda g, _y, x: -g / np.sqrt(1 - x * x), domain=UNIT)
 register(np.arctan, lambda g, _y, x: g / (1 + x * x))
-register(
+register(  # at the origin, where no direction is, the slope is 0
     np.arctan2,
-    lambda g, _z, y, x: g * x / (x * x + y * y),
-    lambda g, _z, y, x: -g * y / (x * x + y * y),
+    lambda g, _z, y, x: g * x / not_zero(x * x + y * y),
+    lambda g, _z, y, x: -g * y / not_zero(x * x + y * y),
     domain=POSITIVE,
 )
 register(
     np.hypot,
-    lambda g, z, x, _y: g * x / np.where(np.equal(z, 0), 1, z),
-    lambda g, z, _x, y: g * y / np.where(np.equal(z, 0), 1, z),
+    lambda g, z, x, _y: g * x / not_zero(z),
+    lambda g, z, _x, y: g * y / not_zero(z),
     domain=POSITIVE,
 )
+
+
+def not_zero(x: Any) -> Any:
+    """Return `x` with 1 in place of 0, to divide 0 by."""
+    return np.where(np.equal(x, 0), 1, x)
+
+
 register(np.deg2rad, lambda g, _y, _x: g * (math.pi / 180))
 register(np.radians, lambda g, _y, _x: g * (math.pi / 180))
 register(np.rad2deg, lambda g, _y, _x: g * (180 / math.pi))
@@ -108,8 +118,7 @@ register(np.fabs, lambda g, _y, x: g * np.sign(x))
 
 def direction(x: Any) -> Any:
     """Return x / |x| for complex x, and 0 for 0. It turns with x, so it is no piecewise constant `np.sign`."""
-    size = np.abs(x)
-    return x / np.where(np.equal(size, 0), 1, size)
+    return x / not_zero(np.abs(x))
 
 
 # Choices. A tie shares the gradient evenly.
