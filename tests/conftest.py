@@ -24,7 +24,6 @@ USER_CALLS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.einsum: lambda *arrays, subscripts: np.einsum(subscripts, *arrays),
     np.where: lambda c, x, y: np.where(np.greater(c, 0), x, y),
     np.reshape: lambda a, shape, **params: np.reshape(a, shape, **params),
-    np.full_like: lambda a: np.full_like(a, 2.5),
 }
 SHAPES = ((2, 3), (3,), (2, 1), ())  # that an elementwise op is shown with, where no others are drawn
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.backends import getitem
+from tensorgrad.backends import astype, dtype_of, getitem
 from tensorgrad.op import Case, composite
 from tensorgrad.rules.reduce import REDUCTIONS
 
@@ -45,6 +45,12 @@ def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     if n == 0:
         x = np.ones_like(a, shape=(1, *rest))
     return np.reshape(x, tuple(1 if i in axes else n for i, n in enumerate(shape)) if keepdims else rest)
+
+
+@composite(np.full_like, cases=[(((2, 3), ()), {}), (((2, 3), (3,)), {}), (((2,), ()), {"shape": (3, 2)})])
+def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
+    """Return an array like `a`, filled; the gradient flows to what fills it."""
+    return astype(np.zeros_like(a, shape=shape) + fill_value, dtype_of(a) if dtype is None else np.dtype(dtype))
 
 
 @composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"})])

@@ -20,7 +20,7 @@ def sign(x: Any) -> Any:
 register(np.sign, forward=sign)
 for fn in (np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.heaviside, np.floor_divide):
     register(fn)
-for fn in (np.zeros_like, np.ones_like, np.full_like, np.empty_like):
+for fn in (np.zeros_like, np.ones_like, np.empty_like):
     register(fn)
 
 # Comparisons and tests: masks
