@@ -13,6 +13,7 @@ from tensorgrad.primitive import primitive
 
 if TYPE_CHECKING:
     from tensorgrad import data, nn, optim, testing, train, viz
+    from tensorgrad.coverage import support
     from tensorgrad.viz import draw
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __all__ = [
     "composite",
     "primitive",
     "register",
+    "support",
     # Networks, optimizers, data, training
     "data",
     "nn",
@@ -48,6 +50,8 @@ def __getattr__(name: str) -> Any:
     """Import on first use what a program that only computes gradients does not need."""
     if name in ("data", "nn", "optim", "testing", "train", "viz"):
         return importlib.import_module(f"tensorgrad.{name}")
+    if name == "support":
+        return importlib.import_module("tensorgrad.coverage").support
     if name == "draw":
         return importlib.import_module("tensorgrad.viz").draw
     raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")

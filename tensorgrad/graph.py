@@ -1,5 +1,6 @@
 """Records what NumPy is asked to do: a Tensor is an array and the Node it came from."""
 
+import importlib
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -191,6 +192,8 @@ class Tensor(Recorder):
         return record(ufunc, args, params)
 
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if fn in FACTS and len(args) == 1 and isinstance(args[0], Tensor) and not params:
+            return fn(args[0]._data)
         if not params and (result := CALLS[fn, len(args)](*args)) is not unusual:
             return result
         if len(types) > 1:
@@ -255,6 +258,8 @@ class Tensor(Recorder):
         return rebuild, (self._data, self.requires_grad, self.leaf is not None, self.name, self.grad)
 
     def __getattr__(self, name: str) -> Any:
+        if name in METHODS:
+            raise AttributeError(f"a tensor has no .{name}: {METHODS[name]}")
         if hasattr(np.ndarray, name):
             raise AttributeError(f"tensors have no .{name} yet: write it with other functions, or compute on .data")
         raise AttributeError(f"a tensor has no attribute {name!r}")
@@ -397,7 +402,7 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
 
     def __missing__(self, key: tuple[Callable[..., Any], int]) -> Callable[..., Any]:
         fn, n = key
-        op = OPS.get(fn)
+        op = OPS.get(fn) or (OPS[fn] if learn(fn) else None)
         if op is None or op.kind != "rules" or op.unpack is not None or op.view or len(op.reads) != n or n > MOST:
             return unusual
         numbers = n == 2 and isinstance(fn, np.ufunc) and fn not in (np.power, np.matmul)  # power's rule looks at them
@@ -411,6 +416,8 @@ OPS.made.append(CALLS)
 
 def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run a function that has no rules, on tensors: written in others that may have some, or constant."""
+    if op is None and learn(fn):
+        return record(fn, args, params)
     if op is None or op.kind == "refused":
         error = unsupported(fn)
         note_line(error)
@@ -422,8 +429,6 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
     if op.kind == "composite" and (op.view or (is_recording() and any_live((*args, *params.values())))):
         args, params = bound(op, args, params)
         return op.forward(*args, **params)
-    if fn is np.full_like:  # the only constant one whose result has values of a second argument
-        refuse_parameters(op, (*args[1:], *params.values()))
     out = (op.forward if op.kind == "step" else fn)(*raw(args), **raw(params))
     if op.kind == "plain":
         return out
@@ -449,6 +454,14 @@ class Outs(dict[Callable[..., Any], int]):
 
 
 OUT = Outs()
+
+
+def learn(fn: Callable[..., Any]) -> bool:
+    """Register the rules of SciPy's functions when the first of them meets a tensor, and say whether `fn` is one."""
+    special = sys.modules.get("scipy.special")
+    if special is not None and getattr(special, getattr(fn, "__name__", ""), None) is fn:
+        importlib.import_module("tensorgrad.rules.special")  # not before: SciPy is never required
+    return fn in OPS
 
 
 def bound(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -493,6 +506,7 @@ def wrap(data: Array, node: Node | None = None) -> Tensor:
 
 NOTHING: dict[str, Any] = {}
 VIEWS: set[type[Tensor]] = set()  # views.py adds its class
+FACTS = {np.shape, np.ndim, np.size, np.iscomplexobj}  # which rules and composites ask for all the time
 
 
 def stand_in(value: Any) -> Any:

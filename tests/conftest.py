@@ -1,7 +1,7 @@
 """The calls that show every op of the registry, made from its entry: tests that take `call` run for each of them."""
 
-import re
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,13 +62,17 @@ USER_CALLS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.compress: lambda a, **params: np.compress(a=a, **params),
     np.extract: lambda a, **params: np.extract(arr=a, **params),
     np.choose: lambda *choices, a, **params: np.choose(a, choices, **params),
-    np.select: lambda *choices, condlist, default=0: np.select(condlist, choices[: len(condlist)], *choices[2:], default),
+    np.select: lambda *choices, condlist, default=0: np.select(
+        condlist, choices[: len(condlist)], *choices[2:], default
+    ),
     np.insert: lambda a, values, obj, **params: np.insert(a, obj, values, **params),
     np.apply_along_axis: lambda a, func1d, axis, **params: np.apply_along_axis(func1d, axis, a, **params),
     np.apply_over_axes: lambda a, func, axes: np.apply_over_axes(func, a, axes),
     np.logspace: lambda start, stop, *base, **params: np.logspace(start, stop, **dict(zip(("base",), base)), **params),
     np.block: lambda a, b: np.block([[a, b], [np.multiply(b, 2), np.multiply(a, 2)]] if np.ndim(a) > 1 else [a, b]),
-    np.array: lambda *arrays, **params: np.array(arrays[0] if len(arrays) == 1 else [*arrays], like=arrays[0], **params),
+    np.array: lambda *arrays, **params: np.array(
+        arrays[0] if len(arrays) == 1 else [*arrays], like=arrays[0], **params
+    ),
     np.full: lambda value, shape, **params: np.full(shape, value, like=value, **params),
     np.zeros: lambda a: np.zeros(np.shape(a), like=a),
     np.ones: lambda a: np.ones(np.shape(a), like=a),

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.backends import getitem
 from tensorgrad.op import Case, composite
 
 

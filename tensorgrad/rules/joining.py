@@ -233,7 +233,9 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
         if "b" in trim.lower():
             lost = np.logical_or(lost, np.flip(np.logical_and.accumulate(np.flip(empty))))
         kept = np.logical_not(lost)
-        if isinstance(kept, np.ndarray):  # whose values can be read: a slice shows the memory of `filt`, as NumPy's does
+        if isinstance(
+            kept, np.ndarray
+        ):  # whose values can be read: a slice shows the memory of `filt`, as NumPy's does
             kept = slice(np.argmax(kept), np.argmax(kept) + np.count_nonzero(kept))
         filt = getitem(filt, along(ax, kept))
     return filt

@@ -95,10 +95,7 @@ def atleast_3d(arys: tuple[Any, ...]) -> Any:
     """Make vectors columns of one plane, and matrices planes of depth one."""
     shapes: list[Any] = [(1, 1, 1), (1, -1, 1)]
     return one_or_all(
-        [
-            as_it_is(a) if np.ndim(a) > 2 else np.reshape(a, [*shapes, (*np.shape(a), 1)][np.ndim(a)])
-            for a in arys
-        ]
+        [as_it_is(a) if np.ndim(a) > 2 else np.reshape(a, [*shapes, (*np.shape(a), 1)][np.ndim(a)]) for a in arys]
     )
 
 
@@ -133,7 +130,9 @@ def meshgrid(xi: tuple[Any, ...], copy: bool = True, sparse: bool = False, index
     axes = list(range(len(xi)))
     if indexing == "xy":
         axes[:2] = axes[1::-1]
-    out = [np.reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xi)))) for x, axis in zip(xi, axes, strict=True)]
+    out = [
+        np.reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xi)))) for x, axis in zip(xi, axes, strict=True)
+    ]
     if not sparse:
         shape = np.broadcast_shapes(*map(np.shape, out))
         out = [np.broadcast_to(x, shape) for x in out]
@@ -141,13 +140,13 @@ def meshgrid(xi: tuple[Any, ...], copy: bool = True, sparse: bool = False, index
 
 
 # Windows
-def windows(
-    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
-) -> Any:
+def windows(x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False) -> Any:
     """`sliding_window_view`, which is to be read only: its elements are the same many times over."""
     del subok
     if writeable:
-        raise TypeError("sliding_window_view of a tensor cannot be written to: leave out writeable=True, and write to it")
+        raise TypeError(
+            "sliding_window_view of a tensor cannot be written to: leave out writeable=True, and write to it"
+        )
     return sliding_window_view(x, window_shape, axis)
 
 

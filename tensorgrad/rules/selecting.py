@@ -51,7 +51,9 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if dtype_of(indices).kind not in "iu":
         raise IndexError(f"take_along_axis: indices must be whole numbers, got {dtype_of(indices)}")
     if np.ndim(indices) != len(shape):
-        raise ValueError(f"take_along_axis: an array of {len(shape)} axes takes as many of indices, got {np.ndim(indices)}")
+        raise ValueError(
+            f"take_along_axis: an array of {len(shape)} axes takes as many of indices, got {np.ndim(indices)}"
+        )
     lines = np.ogrid[tuple(map(slice, shape))]
     return getitem(arr, (*lines[:axis], indices, *lines[axis + 1 :]))
 
@@ -73,7 +75,9 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     return getitem(a, along(axis, np.compress(known(condition), np.arange(np.shape(a)[axis]))))
 
 
-@composite(np.extract, cases=[(((2, 2),), {"condition": [[True, False], [True, True]]}), (((3,),), {"condition": [0, 1, 1]})])
+@composite(
+    np.extract, cases=[(((2, 2),), {"condition": [[True, False], [True, True]]}), (((3,),), {"condition": [0, 1, 1]})]
+)
 def extract(condition: Any, arr: Any) -> Any:
     """Return the elements at which a condition holds."""
     return picked(arr, np.extract(known(condition), places(np.shape(arr))))
@@ -156,7 +160,9 @@ def piecewise(x: Any, condlist: Any, funclist: Any, args: Any = (), kw: Any = No
 DIAGONALS: list[Case] = [(((3,),), {}), (((2,),), {"k": 1}), (((2,),), {"k": -2}), (((0,),), {"k": 1})]
 
 
-@composite(np.diag, cases=[*DIAGONALS, (((3, 3),), {}), (((2, 3),), {"k": 1}), (((2, 3),), {"k": -1}), (((2, 2),), {"k": 3})])
+@composite(
+    np.diag, cases=[*DIAGONALS, (((3, 3),), {}), (((2, 3),), {"k": 1}), (((2, 3),), {"k": -1}), (((2, 2),), {"k": 3})]
+)
 def diag(v: Any, k: int = 0) -> Any:
     """Make a matrix with a row on its k-th diagonal, or read that diagonal of a matrix."""
     if np.ndim(v) == 1:

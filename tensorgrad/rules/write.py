@@ -23,7 +23,7 @@ def read(x: Any, path: Path) -> Any:
 
 
 @dispatched
-def write(x: Any, value: Any, path: Path, live: Any = None) -> Any:  # noqa: ARG001  # live is for the rule
+def write(x: Any, value: Any, path: Path, live: Any = None) -> Any:  # live is for the rule
     """Return a copy of x in which what `path` leads to is `value`."""
     if foreign(x):  # it may not take assignments: choose between both, element by element
         taken = positions(np.shape(x), path)
