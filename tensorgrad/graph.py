@@ -14,8 +14,10 @@ import numpy as np
 from tensorgrad import rules  # noqa: F401  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
-from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # tick
+from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # noqa: F401  # tick
 from tensorgrad.op import OPS, Op, unsupported
+from tensorgrad.refusals import METHODS
+from tensorgrad.rules.linalg import product  # noqa: F401  # in the text of the operator @
 from tensorgrad.unroll import MOST, recorder
 
 
@@ -318,7 +320,7 @@ class Tensor(Recorder):
     argmax, argmin, argsort, nonzero = method(np.argmax), method(np.argmin), method(np.argsort), method(np.nonzero)
     all, any, searchsorted = method(np.all), method(np.any), method(np.searchsorted)
     dot, swapaxes, squeeze = method(np.dot), method(np.swapaxes), method(np.squeeze)
-    take, repeat, compress, choose = method(np.take), method(np.repeat), method(np.compress), method(np.choose)
+    take, repeat, choose = method(np.take), method(np.repeat), method(np.choose)
     cumsum, cumprod, diagonal, trace = method(np.cumsum), method(np.cumprod), method(np.diagonal), method(np.trace)
     argpartition = method(np.argpartition)
     ravel = method(np.ravel)
@@ -331,6 +333,10 @@ class Tensor(Recorder):
     def astype(self, dtype: Any, **_how: Any) -> Any:
         """Return the tensor converted to `dtype`; the options of ndarray's method, which say how, are not needed."""
         return record(astype, (self, dtype), {})
+
+    def compress(self, condition: Any, axis: Any = None) -> Any:
+        """Return `np.compress(condition, self)`."""
+        return record(np.compress, (condition, self), {"axis": axis})
 
     def flatten(self, order: str = "C") -> Any:
         """Return a copy of all elements in one row."""

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from tensorgrad.backends import astype
 from tensorgrad.op import Case, composite
 
 
@@ -12,6 +13,14 @@ from tensorgrad.op import Case, composite
 def ravel(a: Any, order: Any = "C") -> Any:
     """Return all elements in one row."""
     return np.reshape(a, (-1,), order=order)
+
+
+if hasattr(np, "astype"):  # from NumPy 2.1 on
+
+    @composite(np.astype, cases=[(((2, 3),), {"dtype": np.float64})])
+    def converted(x: Any, dtype: Any, copy: bool = True, device: Any = None) -> Any:  # noqa: ARG001  # they say how
+        """Convert to another type of elements."""
+        return astype(x, dtype)
 
 
 @composite(np.divmod, cases=[(((3,), (3,)), {})], domain=((2.1, 2.3), (0.8, 1.0)))
