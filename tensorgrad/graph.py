@@ -12,6 +12,7 @@ from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, for
 from tensorgrad.errors import note_line
 from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # tick
 from tensorgrad.op import OPS, Op, unsupported
+from tensorgrad.rules.linalg import product  # noqa: F401  # in the text of the operator @
 from tensorgrad.unroll import MOST, recorder
 
 

@@ -51,11 +51,12 @@ def per_node(grow):
     [
         (lambda y, x: y * x, 1, 4),  # the operator; back: the step, two rules, the sum of gradients for x
         (lambda y, x: y + x, 1, 4),
+        (lambda y, x: y @ x, 2, 4),  # the operator, and which product it is
         (lambda y, _x: np.tanh(y), 3, 2),  # NumPy's protocol and the recorder; back: the step and its rule
         (lambda y, _x: tg.nn.relu(y), 3, 3),  # the recorder, the function, its zero; back: the rule's zero too
         (lambda y, _x: 2.0 * y, 4, 2),  # the operator, and the number as an array
     ],
-    ids=["multiply", "add", "tanh", "relu", "constant times"],
+    ids=["multiply", "add", "matmul", "tanh", "relu", "constant times"],
 )
 def test_a_node_costs_no_more_calls_than_its_parts(grow, recording, going_back):
     recorded, went_back = per_node(grow)
