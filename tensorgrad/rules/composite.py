@@ -18,7 +18,7 @@ def ravel(a: Any, order: Any = "C") -> Any:
 if hasattr(np, "astype"):  # from NumPy 2.1 on
 
     @composite(np.astype, cases=[(((2, 3),), {"dtype": np.float64})])
-    def converted(x: Any, dtype: Any, copy: bool = True, device: Any = None) -> Any:  # noqa: ARG001  # they say how
+    def converted(x: Any, dtype: Any, copy: bool = True, device: Any = None) -> Any:  # they say how
         """Convert to another type of elements."""
         return astype(x, dtype)
 
