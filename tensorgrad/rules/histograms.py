@@ -1,4 +1,4 @@
-"""Histograms: counts are constant almost everywhere, but sums of weights are not, nor are edges that follow the data."""
+"""Histograms: counts are constant almost everywhere, but not sums of weights, nor edges that follow the data."""
 
 from typing import Any
 
