@@ -249,6 +249,16 @@ def test_slopes_on_a_grid_have_a_gradient_in_its_places(edge_order):
         np.testing.assert_allclose(y.data, np.gradient(C, x, axis=1, edge_order=edge_order), rtol=1e-13)
 
 
+def test_places_may_be_a_list():
+    x = leaf(C)
+    np.testing.assert_allclose(np.gradient(x, list(PLACES), axis=1).data, np.gradient(C, list(PLACES), axis=1))
+    np.testing.assert_allclose(np.trapezoid(x, list(PLACES)).data, np.trapezoid(C, list(PLACES)))
+    np.testing.assert_allclose(np.trapezoid([1.0, 2.0, 4.0, 3.0], leaf(PLACES)).data, 7.0)
+    for f in (np.gradient, np.trapezoid):
+        with pytest.raises(TypeError, match="would drop the gradient: join tensors with np.stack"):
+            f(leaf(A[:2]), [leaf(0.0), leaf(1.0)])
+
+
 def test_slopes_of_whole_numbers_have_a_gradient_in_the_places():
     f = np.array([1, 4, 9, 16])
     assert right(lambda x: np.gradient(f, x), PLACES)
@@ -332,6 +342,13 @@ def test_edges_that_are_given_do_not_move():
         counts, edges = np.histogram(leaf([0.0, 0.3, 2.0]), **options)
         assert not counts.requires_grad
         assert not edges.requires_grad
+
+
+def test_edges_follow_whatever_tensor_they_are_made_from():
+    x = np.array([0.1, 0.2, 0.9, 1.5])
+    assert right(lambda x, a: np.histogram(x, 3, range=(a, 2.0), density=True)[1], x, 0.05)
+    assert right(lambda x, a: np.histogram(x, [a, 1.0, 2 * a + 2])[1], x, 0.05)
+    assert right(lambda x, a: np.histogram(x, 3, range=(a, 2.0), density=True)[0], x, 0.05)
 
 
 def test_sums_of_weights_are_linear_in_them():

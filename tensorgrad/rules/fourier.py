@@ -11,12 +11,12 @@ import numpy as np
 from tensorgrad.backends import getitem, scatter_add
 from tensorgrad.op import Case, composite, register
 
-UNDONE: dict[str | None, Any] = {
+UNDONE: dict[str | None, Any] = {  # what undoes the scaling of a transform, on the way back
     None: "forward",
     "backward": "forward",
     "ortho": "ortho",
     "forward": "backward",
-}  # on which way it scales
+}
 
 ONE_AXIS: list[Case] = [
     (((4,),), {}),
