@@ -22,6 +22,7 @@ DIFFERENCES: list[Case] = [
 
 def along(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
     """Return a slice of one axis."""
+    x = np.asarray(x) if isinstance(x, list | tuple) else x
     return getitem(x, (*(slice(None),) * (axis % np.ndim(x)), slice(start, stop)))
 
 

@@ -11,7 +11,12 @@ import numpy as np
 from tensorgrad.backends import getitem, scatter_add
 from tensorgrad.op import Case, composite, register
 
-UNDONE = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}  # on which way it scales
+UNDONE: dict[str | None, Any] = {  # what undoes the scaling of a transform, on the way back
+    None: "forward",
+    "backward": "forward",
+    "ortho": "ortho",
+    "forward": "backward",
+}
 
 ONE_AXIS: list[Case] = [
     (((4,),), {}),
@@ -60,21 +65,25 @@ register(
 
 
 # Real to half a spectrum, and back
-def rfft_rule(g: Any, _y: Any, _x: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+def rfft_rule(g: Any, _x: Any, n: int | None, axis: int, norm: Any) -> Any:
     """Return the gradient of the signal: a transform back, in which no frequency counts for two."""
     have = np.shape(_x)[axis]
     n = have if n is None else n
     return fit(np.fft.irfft(np.conjugate(g) / copies(n, g, axis), n, axis, UNDONE[norm]), have, axis)
 
 
-def irfft_rule(g: Any, _y: Any, _x: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+def irfft_rule(g: Any, _x: Any, axis: int, norm: Any) -> Any:
     """Return the gradient of half a spectrum; of the frequencies that are real, that of the imaginary part is 0."""
     spectrum = np.conjugate(np.fft.rfft(g, None, axis, UNDONE[norm]))
     return fit(spectrum * copies(np.shape(g)[axis], g, axis), np.shape(_x)[axis], axis)
 
 
-register(np.fft.rfft, rfft_rule, cases=[*ONE_AXIS, (((3, 0),), {"axis": 0})])
-register(np.fft.irfft, irfft_rule, cases=SPECTRUM)
+register(
+    np.fft.rfft,
+    lambda g, _y, _x, n=None, axis=-1, norm=None: rfft_rule(g, _x, n, axis, norm),
+    cases=[*ONE_AXIS, (((3, 0),), {"axis": 0})],
+)
+register(np.fft.irfft, lambda g, _y, _x, n=None, axis=-1, norm=None: irfft_rule(g, _x, axis, norm), cases=SPECTRUM)
 
 
 @composite(np.fft.hfft, cases=SPECTRUM)

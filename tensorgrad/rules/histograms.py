@@ -1,4 +1,4 @@
-"""Histograms: counts are constant almost everywhere, but sums of weights are not, nor are edges that follow the data."""
+"""Histograms: counts are constant almost everywhere, but not sums of weights, nor edges that follow the data."""
 
 from typing import Any
 
@@ -96,11 +96,13 @@ def follow(edges: Any, a: Any, bins: Any, range: Any) -> Any:
     """Return edges as a function of what they were made from."""
     if np.iscomplexobj(a):
         raise TypeError("histogram: complex numbers have no order; take np.real or np.abs of them")
+    if isinstance(bins, list | tuple):
+        return edges if all(map(np.isscalar, bins)) else np.stack(bins)
     if np.ndim(bins):
-        return edges if isinstance(bins, list | tuple) else bins
-    if range is not None or not np.size(a):
+        return bins
+    if np.size(a) == 0 if range is None else all(map(np.isscalar, range)):
         return edges
-    low, high = np.min(a), np.max(a)
+    low, high = (np.min(a), np.max(a)) if range is None else range
     alike = np.equal(low, high)
     low, high = np.where(alike, low - 0.5, low), np.where(alike, high + 0.5, high)
     n = np.shape(edges)[0] - 1

@@ -52,7 +52,7 @@ def polyval(p: Any, x: Any) -> Any:
             "np.polyval of a np.poly1d composes polynomials, which tensors cannot: write it with np.polymul"
         )
     p = p.coeffs if isinstance(p, np.poly1d) else p
-    if not np.ndim(p) and not isinstance(p, list | tuple):
+    if not isinstance(p, list | tuple) and not np.ndim(p):
         raise TypeError("np.polyval takes a row of coefficients, got a number")
     y = np.zeros_like(x)
     for i in range(len(p) if isinstance(p, list | tuple) else np.shape(p)[0]):
@@ -247,7 +247,7 @@ def polygrid2d(x: Any, y: Any, c: Any) -> Any:
     return series(y, series(x, c, outer=True), outer=True)
 
 
-if type(polynomial.polyval2d) is type(np.polyval):
+if hasattr(polynomial.polyval2d, "_implementation"):
     composite(
         polynomial.polyval2d, cases=[(((4,), (4,), (2, 3)), {}), (((), (), (3, 2)), {}), (((2,), (2,), (2, 2, 3)), {})]
     )(polyval2d)

@@ -9,7 +9,7 @@ from tensorgrad.backends import astype, dispatched, dtype_of, getitem, scatter_a
 from tensorgrad.op import Case, composite, register
 
 # Convolution. Every mode is a part of the full one, of which the gradient is a convolution with the other, backwards.
-MODES: dict[Any, str] = {0: "valid", 1: "same", 2: "full", "valid": "valid", "same": "same", "full": "full"}
+MODES: dict[Any, Any] = {0: "valid", 1: "same", 2: "full", "valid": "valid", "same": "same", "full": "full"}
 CONVOLUTIONS: list[Case] = [
     (shapes, {"mode": mode})
     for mode in ("full", "same", "valid")
@@ -17,7 +17,7 @@ CONVOLUTIONS: list[Case] = [
 ]
 
 
-def mode_of(mode: Any) -> str:
+def mode_of(mode: Any) -> Any:
     """Return the name of a mode."""
     if mode not in MODES:
         raise ValueError(f"mode is 'full', 'same' or 'valid', got {mode!r}")
@@ -26,7 +26,7 @@ def mode_of(mode: Any) -> str:
 
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     """`np.convolve` of the modes that rules know."""
-    return np.convolve(a, v, mode_of(mode))  # type: ignore[arg-type]  # it is one of the literals
+    return np.convolve(a, v, mode_of(mode))
 
 
 def full_gradient(g: Any, a: Any, v: Any, mode: Any) -> Any:
@@ -58,7 +58,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     n, m = np.size(a), np.size(v)
     if mode_of(mode) == "same" and n < m:
         return getitem(np.convolve(a, v), slice(n // 2, n // 2 + m))
-    return np.convolve(a, v, mode_of(mode))  # type: ignore[arg-type]  # it is one of the literals
+    return np.convolve(a, v, mode_of(mode))
 
 
 # Interpolation
@@ -99,7 +99,7 @@ def bracket(x: Any, xp: Any) -> tuple[Any, Any, Any, Any]:
     return low, high, np.where(inside, part, np.where(after, 1.0, 0.0)), inside
 
 
-def interp_x(g: Any, _y: Any, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
+def interp_x(g: Any, x: Any, xp: Any, fp: Any) -> Any:
     """Return the gradient of the places: the slope between the samples around each; 0 outside."""
     low, high, _, inside = bracket(x, xp)
     x0, x1 = getitem(xp, low), getitem(xp, high)
@@ -107,14 +107,14 @@ def interp_x(g: Any, _y: Any, x: Any, xp: Any, fp: Any, left: Any = None, right:
     return np.where(inside, g * rise / np.where(np.equal(x0, x1), 1, x1 - x0), 0)
 
 
-def interp_xp(g: Any, y: Any, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
+def interp_xp(g: Any, x: Any, xp: Any, fp: Any) -> Any:
     """Return the gradient of the samples' places: to move both is to move x the other way."""
     low, high, part, _ = bracket(x, xp)
-    slope = interp_x(g, y, x, xp, fp)
+    slope = interp_x(g, x, xp, fp)
     return spread(-slope * (1 - part), low, xp) + spread(-slope * part, high, xp)
 
 
-def interp_fp(g: Any, _y: Any, x: Any, xp: Any, _fp: Any, left: Any = None, right: Any = None) -> Any:
+def interp_fp(g: Any, x: Any, xp: Any, left: Any, right: Any) -> Any:
     """Return the gradient of the samples: of each x shared between the two around it."""
     low, high, part, _ = bracket(x, xp)
     if left is not None:
@@ -137,9 +137,9 @@ def between_knots(x: Any, xp: Any, fp: Any) -> tuple[Any, Any, Any]:
 
 register(
     np.interp,
-    interp_x,
-    interp_xp,
-    interp_fp,
+    lambda g, _y, x, xp, fp, left=None, right=None: interp_x(g, x, xp, fp),
+    lambda g, _y, x, xp, fp, left=None, right=None: interp_xp(g, x, xp, fp),
+    lambda g, _y, x, xp, _fp, left=None, right=None: interp_fp(g, x, xp, left, right),
     forward=lambda x, xp, fp, left=None, right=None: np.interp(x, xp, fp, left, right),
     unpack=unpack_interp,
     prepare=between_knots,
