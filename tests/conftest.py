@@ -28,13 +28,19 @@ USER_CALLS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.compress: lambda a, **params: np.compress(a=a, **params),
     np.extract: lambda a, **params: np.extract(arr=a, **params),
     np.choose: lambda *choices, a, **params: np.choose(a, choices, **params),
-    np.select: lambda *choices, condlist, default=0: np.select(condlist, choices[: len(condlist)], *choices[2:], default),
+    np.select: lambda *choices, condlist, default=0: np.select(
+        condlist, choices[: len(condlist)], *choices[2:], default
+    ),
     np.insert: lambda a, values, obj, **params: np.insert(a, obj, values, **params),
     np.apply_along_axis: lambda a, func1d, axis, **params: np.apply_along_axis(func1d, axis, a, **params),
     np.apply_over_axes: lambda a, func, axes: np.apply_over_axes(func, a, axes),
-    np.logspace: lambda start, stop, *base, **params: np.logspace(start, stop, **dict(zip(("base",), base)), **params),
+    np.logspace: lambda start, stop, *base, **params: np.logspace(
+        start, stop, **dict(zip(("base",), base, strict=False)), **params
+    ),
     np.block: lambda a, b: np.block([[a, b], [np.multiply(b, 2), np.multiply(a, 2)]] if np.ndim(a) > 1 else [a, b]),
-    np.array: lambda *arrays, **params: np.array(arrays[0] if len(arrays) == 1 else [*arrays], like=arrays[0], **params),
+    np.array: lambda *arrays, **params: np.array(
+        arrays[0] if len(arrays) == 1 else [*arrays], like=arrays[0], **params
+    ),
     np.full: lambda value, shape, **params: np.full(shape, value, like=value, **params),
     np.zeros: lambda a: np.zeros(np.shape(a), like=a),
     np.ones: lambda a: np.ones(np.shape(a), like=a),
@@ -75,7 +81,9 @@ class Call:
     def __str__(self) -> str:
         shapes = "" if self.elementwise else ",".join(str(shape).replace(" ", "") for shape in self.shapes)
         params = ",".join(f"{name}={value}".replace(" ", "") for name, value in self.params.items())
-        return re.sub(r"at0x\w+", "", "-".join(filter(None, [self.op.name, shapes, params])))  # the same in each process
+        return re.sub(
+            r"at0x\w+", "", "-".join(filter(None, [self.op.name, shapes, params]))
+        )  # the same in each process
 
     @property
     def elementwise(self) -> bool:

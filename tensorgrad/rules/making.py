@@ -82,7 +82,14 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", *, de
 
 @composite(np.full_like, cases=[(((2, 3), ()), {}), (((2,), (3,)), {"shape": (2, 3)})])
 def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: Any = True, *, shape: Any = None, device: Any = None
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: Any = True,
+    *,
+    shape: Any = None,
+    device: Any = None,
 ) -> Any:
     """Fill an array like `a` with a value that may be a tensor."""
     del order, subok, device
@@ -96,7 +103,9 @@ def fromfunction(function: Any, shape: Any, **params: Any) -> Any:
     """`np.fromfunction`, the function of which may give a tensor without help."""
     out = np.fromfunction(function, shape, **params)
     if isinstance(out, Recorder):
-        raise TypeError("fromfunction: the function returns a tensor, which like= would take the gradient from: leave it out")
+        raise TypeError(
+            "fromfunction: the function returns a tensor, which like= would take the gradient from: leave it out"
+        )
     return out
 
 
@@ -181,9 +190,7 @@ def logspace(
 
 
 @composite(np.geomspace, domain=POSITIVE, cases=ENDS)
-def geomspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
-) -> Any:
+def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """Return numbers in even ratios, of which the ends are those given."""
     for end in (start, stop):
         zero = np.any(np.equal(end, 0))

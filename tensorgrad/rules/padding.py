@@ -112,7 +112,7 @@ def mirrors(x: Any, axis: int, widths: Pair, mode: str, odd: bool) -> Pair:
     Those are sums of the element there, the first and the last, with whole coefficients; which ones, NumPy tells.
     """
     need_elements(x, axis)
-    n, (left, right) = np.shape(x)[axis], widths
+    n, left = np.shape(x)[axis], widths[0]
     there = np.pad(np.arange(n), widths, mode=mode)  # type: ignore[call-overload]  # mode is one of the literals
     sides = []
     for part in (slice(left), slice(left + n, None)):
@@ -203,11 +203,12 @@ def pad(
         sides = partial(statistics, counts=counts, of=STATISTICS[mode])
     elif mode != "edge":
         sides = partial(mirrors, mode=mode, odd=value == "odd")
+    out = array
     for axis, pair in enumerate(widths):
         if any(pair):
-            left, right = sides(array, axis, pair)
-            array = np.concatenate((left, array, right), axis=axis)
-    return array
+            left, right = sides(out, axis, pair)
+            out = np.concatenate((left, out, right), axis=axis)
+    return np.copy(array) if out is array else out
 
 
 def refuse_unknown(mode: Any, given: set[str]) -> None:

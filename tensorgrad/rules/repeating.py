@@ -30,9 +30,13 @@ def tile(A: Any, reps: Any) -> Any:
     shape = (1,) * (axes - np.ndim(A)) + np.shape(A)
     times = (1,) * (axes - len(times)) + times
     apart = np.reshape(A, tuple(n for length in shape for n in (1, length)))
-    repeated = np.broadcast_to(apart, tuple(n for pair in zip(times, shape, strict=True) for n in pair))
-    out = np.reshape(repeated, tuple(n * length for n, length in zip(times, shape, strict=True)))
-    return np.copy(out) if all(n == 1 for n in times) else out
+    many = tuple(n for pair in zip(times, shape, strict=True) for n in pair)
+    return filled(apart, many, tuple(n * length for n, length in zip(times, shape, strict=True)))
+
+
+def filled(a: Any, many: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """Broadcast to `many`, and give that another shape, in memory of its own: NumPy could show one element as many."""
+    return np.reshape(np.copy(np.broadcast_to(a, many), order="C"), shape)
 
 
 @composite(
@@ -55,8 +59,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if np.size(repeats) != 1:
         return getitem(a, along(axis, np.repeat(np.arange(shape[axis]), repeats)))
     n = np.repeat(0, repeats).size
-    apart = np.broadcast_to(np.expand_dims(a, axis + 1), (*shape[: axis + 1], n, *shape[axis + 1 :]))
-    return np.reshape(apart, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
+    before, length, after = shape[:axis], shape[axis], shape[axis + 1 :]
+    return filled(np.expand_dims(a, axis + 1), (*before, length, n, *after), (*before, length * n, *after))
 
 
 @composite(
@@ -95,10 +99,7 @@ def atleast_3d(arys: tuple[Any, ...]) -> Any:
     """Make vectors columns of one plane, and matrices planes of depth one."""
     shapes: list[Any] = [(1, 1, 1), (1, -1, 1)]
     return one_or_all(
-        [
-            as_it_is(a) if np.ndim(a) > 2 else np.reshape(a, [*shapes, (*np.shape(a), 1)][np.ndim(a)])
-            for a in arys
-        ]
+        [as_it_is(a) if np.ndim(a) > 2 else np.reshape(a, [*shapes, (*np.shape(a), 1)][np.ndim(a)]) for a in arys]
     )
 
 
@@ -133,7 +134,9 @@ def meshgrid(xi: tuple[Any, ...], copy: bool = True, sparse: bool = False, index
     axes = list(range(len(xi)))
     if indexing == "xy":
         axes[:2] = axes[1::-1]
-    out = [np.reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xi)))) for x, axis in zip(xi, axes, strict=True)]
+    out = [
+        np.reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xi)))) for x, axis in zip(xi, axes, strict=True)
+    ]
     if not sparse:
         shape = np.broadcast_shapes(*map(np.shape, out))
         out = [np.broadcast_to(x, shape) for x in out]
@@ -141,13 +144,13 @@ def meshgrid(xi: tuple[Any, ...], copy: bool = True, sparse: bool = False, index
 
 
 # Windows
-def windows(
-    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
-) -> Any:
+def windows(x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False) -> Any:
     """`sliding_window_view`, which is to be read only: its elements are the same many times over."""
     del subok
     if writeable:
-        raise TypeError("sliding_window_view of a tensor cannot be written to: leave out writeable=True, and write to it")
+        raise TypeError(
+            "sliding_window_view of a tensor cannot be written to: leave out writeable=True, and write to it"
+        )
     return sliding_window_view(x, window_shape, axis)
 
 

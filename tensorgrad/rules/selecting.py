@@ -30,7 +30,11 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
         return picked(a, np.take(places(np.shape(a)), known(indices), mode=mode))  # type: ignore[call-overload]
     axis = normalize_axis_index(axis, np.ndim(a))
     where = np.take(np.arange(np.shape(a)[axis]), known(indices), mode=mode)  # type: ignore[call-overload]
-    return getitem(a, along(axis, where))
+    # by one row of numbers, even if it is one place: that would give a view
+    out = getitem(a, along(axis, np.ravel(where)))
+    if np.ndim(where) == 1:
+        return out
+    return np.reshape(out, (*np.shape(a)[:axis], *np.shape(where), *np.shape(a)[axis + 1 :]))
 
 
 @composite(
@@ -51,7 +55,9 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if dtype_of(indices).kind not in "iu":
         raise IndexError(f"take_along_axis: indices must be whole numbers, got {dtype_of(indices)}")
     if np.ndim(indices) != len(shape):
-        raise ValueError(f"take_along_axis: an array of {len(shape)} axes takes as many of indices, got {np.ndim(indices)}")
+        raise ValueError(
+            f"take_along_axis: an array of {len(shape)} axes takes as many of indices, got {np.ndim(indices)}"
+        )
     lines = np.ogrid[tuple(map(slice, shape))]
     return getitem(arr, (*lines[:axis], indices, *lines[axis + 1 :]))
 
@@ -73,7 +79,9 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     return getitem(a, along(axis, np.compress(known(condition), np.arange(np.shape(a)[axis]))))
 
 
-@composite(np.extract, cases=[(((2, 2),), {"condition": [[True, False], [True, True]]}), (((3,),), {"condition": [0, 1, 1]})])
+@composite(
+    np.extract, cases=[(((2, 2),), {"condition": [[True, False], [True, True]]}), (((3,),), {"condition": [0, 1, 1]})]
+)
 def extract(condition: Any, arr: Any) -> Any:
     """Return the elements at which a condition holds."""
     return picked(arr, np.extract(known(condition), places(np.shape(arr))))
@@ -94,7 +102,7 @@ def choose(a: Any, choices: Any, *, mode: str = "raise") -> Any:
     starts = np.cumsum([0, *(np.size(c) for c in choices)])
     numbered = [places(np.shape(c), start) for c, start in zip(choices, starts, strict=False)]
     where = np.choose(known(a), numbered, mode=mode)  # type: ignore[call-overload]  # mode is one of the literals
-    return getitem(np.concatenate(list(choices), axis=None), where)
+    return picked(np.concatenate(list(choices), axis=None), where)
 
 
 @composite(
@@ -112,7 +120,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     out = default
     for place in reversed(range(len(condlist))):
         condition = known(condlist[place])
-        if dtype_of(condition) != bool:
+        if dtype_of(condition).kind != "b":
             raise TypeError(f"select: condition {place} is no array of booleans, but of {dtype_of(condition)}")
         out = np.where(condition, choicelist[place], out)
     return out
@@ -156,7 +164,9 @@ def piecewise(x: Any, condlist: Any, funclist: Any, args: Any = (), kw: Any = No
 DIAGONALS: list[Case] = [(((3,),), {}), (((2,),), {"k": 1}), (((2,),), {"k": -2}), (((0,),), {"k": 1})]
 
 
-@composite(np.diag, cases=[*DIAGONALS, (((3, 3),), {}), (((2, 3),), {"k": 1}), (((2, 3),), {"k": -1}), (((2, 2),), {"k": 3})])
+@composite(
+    np.diag, cases=[*DIAGONALS, (((3, 3),), {}), (((2, 3),), {"k": 1}), (((2, 3),), {"k": -1}), (((2, 2),), {"k": 3})]
+)
 def diag(v: Any, k: int = 0) -> Any:
     """Make a matrix with a row on its k-th diagonal, or read that diagonal of a matrix."""
     if np.ndim(v) == 1:
@@ -169,7 +179,7 @@ def diag(v: Any, k: int = 0) -> Any:
     rows, columns = np.shape(v)
     n = max(0, min(rows + min(k, 0), columns - max(k, 0)))
     start = k if k >= 0 else -k * columns
-    return picked(v, slice(start, start + n * (columns + 1), columns + 1))
+    return getitem(np.reshape(v, (-1,)), slice(start, start + n * (columns + 1), columns + 1))
 
 
 @composite(np.diagflat, cases=[*DIAGONALS, (((2, 2),), {}), (((),), {"k": 1})])
