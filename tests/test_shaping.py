@@ -105,6 +105,11 @@ def test_infinite_elements_stay_out_of_reflections_that_do_not_reach_them():
     np.testing.assert_array_equal(np.pad(leaf(x), (1, 0), "reflect", reflect_type="odd").data, expected)
 
 
+def test_pad_leaves_an_empty_axis_empty_or_fills_it_with_a_constant():
+    assert_moves_elements(lambda x: np.pad(x, ((1, 1), (0, 0)), "edge"), np.ones((2, 0)))
+    np.testing.assert_array_equal(np.pad(leaf(np.ones((2, 0))), 1, constant_values=3).data, np.full((4, 2), 3.0))
+
+
 def test_pad_takes_a_dictionary_of_axes():
     x = leaf(grid(2, 3))
     for widths, same in [({0: (1, 2)}, ((1, 2), (0, 0))), ({-1: 2}, ((0, 0), (2, 2))), ({}, ((0, 0), (0, 0)))]:

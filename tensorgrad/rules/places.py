@@ -28,6 +28,11 @@ def places(shape: tuple[int, ...], first: int = 0) -> Any:
     return np.arange(first, first + math.prod(shape)).reshape(shape)
 
 
+def size(a: Any) -> int:
+    """Return the number of elements, which np.size does not know of every array type."""
+    return math.prod(np.shape(a))
+
+
 def picked(a: Any, where: Any) -> Any:
     """Return the elements of `a` at these places."""
     out = getitem(np.reshape(a, (-1,)), np.ravel(where))  # by one row of numbers, which is fastest both ways

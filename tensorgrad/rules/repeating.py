@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tensorgrad.backends import getitem, scatter_add
 from tensorgrad.op import Case, composite, register
-from tensorgrad.rules.places import along, composite_as_called, known, picked, places
+from tensorgrad.rules.places import along, composite_as_called, known, picked, places, size
 
 
 @composite(
@@ -56,7 +56,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = np.reshape(a, (-1,)), 0
     axis, shape, repeats = normalize_axis_index(axis, np.ndim(a)), np.shape(a), known(repeats)
-    if np.size(repeats) != 1:
+    if size(repeats) != 1:
         return getitem(a, along(axis, np.repeat(np.arange(shape[axis]), repeats)))
     n = np.repeat(0, repeats).size
     before, length, after = shape[:axis], shape[axis], shape[axis + 1 :]
@@ -70,7 +70,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 def resize(a: Any, new_shape: Any) -> Any:
     """Return an array of another shape, filled with the elements in turn."""
     where = np.resize(places(np.shape(a)), new_shape)
-    return picked(a, where) if np.size(a) else np.zeros_like(a, shape=where.shape)
+    return picked(a, where) if size(a) else np.zeros_like(a, shape=where.shape)
 
 
 # At least so many axes

@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from tensorgrad.backends import astype, dtype_of, getitem, scatter_add
 from tensorgrad.op import Case, composite, register_plain
-from tensorgrad.rules.places import along, composite_as_called, known, picked, places
+from tensorgrad.rules.places import along, composite_as_called, known, picked, places, size
 
 # Indices
 register_plain(np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ix_)
@@ -99,7 +99,7 @@ def extract(condition: Any, arr: Any) -> Any:
 )
 def choose(a: Any, choices: Any, *, mode: str = "raise") -> Any:
     """Return at each place the element of the array that `a` says there."""
-    starts = np.cumsum([0, *(np.size(c) for c in choices)])
+    starts = np.cumsum([0, *(size(c) for c in choices)])
     numbered = [places(np.shape(c), start) for c, start in zip(choices, starts, strict=False)]
     where = np.choose(known(a), numbered, mode=mode)  # type: ignore[call-overload]  # mode is one of the literals
     return picked(np.concatenate(list(choices), axis=None), where)
@@ -152,10 +152,12 @@ def piecewise(x: Any, condlist: Any, funclist: Any, args: Any = (), kw: Any = No
     out = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         part = getitem(x, condition)
-        if np.size(part):
+        if np.any(condition):
             value = function(part, *args, **(kw or {})) if callable(function) else function
             value = value if dtype_of(value) == dtype_of(x) else astype(value, dtype_of(x))
-            spread = scatter_add(np.broadcast_to(value, np.shape(part)), condition, np.shape(x))
+            if np.ndim(value) < np.ndim(part):
+                value = np.broadcast_to(value, np.shape(part))
+            spread = scatter_add(value, condition, np.shape(x))
             out = np.where(condition, spread, out)
     return out
 
