@@ -68,7 +68,9 @@ USER_CALLS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.insert: lambda a, values, obj, **params: np.insert(a, obj, values, **params),
     np.apply_along_axis: lambda a, func1d, axis, **params: np.apply_along_axis(func1d, axis, a, **params),
     np.apply_over_axes: lambda a, func, axes: np.apply_over_axes(func, a, axes),
-    np.logspace: lambda start, stop, *base, **params: np.logspace(start, stop, **dict(zip(("base",), base)), **params),
+    np.logspace: lambda start, stop, *base, **params: np.logspace(
+        start, stop, **dict(zip(("base",), base, strict=False)), **params
+    ),
     np.block: lambda a, b: np.block([[a, b], [np.multiply(b, 2), np.multiply(a, 2)]] if np.ndim(a) > 1 else [a, b]),
     np.array: lambda *arrays, **params: np.array(
         arrays[0] if len(arrays) == 1 else [*arrays], like=arrays[0], **params

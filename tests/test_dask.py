@@ -15,6 +15,21 @@ REFUSED_BY_DASK = {
     "reshape-(4,)-shape=(2,-1),order=F": "its reshape has no order",
     "reshape-(2,3)-shape=(3,2)": "its reshape merges and splits axes only",
     "getitem-(3,4)-index=([0,0,1],[1,1,3])": "it reads by one list of numbers at a time",
+    "take_along_axis-(2,3)-indices=[[202]\n[11-1]],axis=1": "it reads by one list of numbers at a time",
+    "take_along_axis-(2,3)-indices=[[101]],axis=0": "it reads by one list of numbers at a time",
+    "take_along_axis-(1,3)-indices=[[01]\n[22]],axis=-1": "it reads by one list of numbers at a time",
+    "piecewise-()-condlist=[True],funclist=[<ufunc'exp'>]": "it reads no number by a mask",
+    "piecewise-(2,2)-condlist=[[[TrueFalse]\n[FalseTrue]]\n\n[[FalseTrue]\n[FalseTrue]]],"
+    "funclist=[<ufunc'sin'>,<ufunc'exp'>]": "it does not know the number of elements under a mask",
+    "repeat-(0,2)-repeats=2,axis=0": "its reshape takes no empty arrays",
+    "tile-(3,)-reps=0": "its reshape takes no empty arrays",
+    "pad-(2,3)-pad_width=((0,0),(1,1)),mode=median": "it does not sort",
+    "pad-(5,)-pad_width=(1,2),mode=median,stat_length=(3,4)": "it does not sort",
+    "roll-(3,2)-shift=(1,1),axis=0": "it takes as many shifts as axes",
+    "tril-(3,)": "its triangles are of matrices",
+    "triu-(3,)": "its triangles are of matrices",
+    "trim_zeros-(4,)": "it does not accumulate",
+    "trim_zeros-(4,)-trim=f": "it does not accumulate",
 }
 
 
@@ -72,7 +87,7 @@ def test_second_gradients_equal_numpys(supported, weighed):
 def test_what_dask_refuses_is_still_refused(name, all_calls, weighed):
     (refused,) = [call for call in all_calls if str(call) == name]
     f, weights = weighed(refused, refused.values())
-    with pytest.raises((NotImplementedError, TypeError, FutureWarning)):
+    with pytest.raises((NotImplementedError, TypeError, ValueError, IndexError, FutureWarning)):
         f.gradients([lazy(a) for a in [*weights, *refused.values()]])
 
 

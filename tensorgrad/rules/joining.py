@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from tensorgrad.backends import astype, dtype_of, getitem
 from tensorgrad.op import Case, composite
-from tensorgrad.rules.places import along, picked, places
+from tensorgrad.rules.places import along, picked, places, size
 
 Arrays = Any  # a sequence, or an array of arrays
 
@@ -27,7 +27,12 @@ def stack(arrays: Arrays, axis: int = 0, *, dtype: Any = None, casting: str = "s
     shapes = [np.shape(a) for a in arrays]
     if len(set(shapes)) > 1:
         raise ValueError(f"stack: all arrays must have one shape, got {', '.join(map(str, shapes))}")
-    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis, dtype=dtype, casting=casting)
+    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis, **conversion(dtype, casting))
+
+
+def conversion(dtype: Any, casting: Any) -> dict[str, Any]:
+    """Return what to tell np.concatenate; nothing, if nothing is to be converted."""
+    return {} if dtype is None and casting == "same_kind" else {"dtype": dtype, "casting": casting}
 
 
 ROWS: list[Case] = [(((3,), (3,)), {}), (((2, 3), (2, 3)), {})]
@@ -38,13 +43,13 @@ def hstack(tup: Arrays, *, dtype: Any = None, casting: str = "same_kind") -> Any
     """Join arrays along their second axis, or the only one."""
     arrays = [np.atleast_1d(a) for a in tup]
     axis = 0 if np.ndim(arrays[0]) == 1 else 1
-    return np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting)
+    return np.concatenate(arrays, axis=axis, **conversion(dtype, casting))
 
 
 @composite(np.vstack, cases=[*ROWS, (((2, 3), (3,)), {}), (((), ()), {"dtype": "float64"})])
 def vstack(tup: Arrays, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join arrays along their first axis, of which a row has one."""
-    return np.concatenate([np.atleast_2d(a) for a in tup], dtype=dtype, casting=casting)
+    return np.concatenate([np.atleast_2d(a) for a in tup], **conversion(dtype, casting))
 
 
 @composite(np.dstack, cases=[*ROWS, (((2, 3, 1), (2, 3, 2)), {})])
@@ -115,10 +120,10 @@ def flattened(arrays: Any) -> list[Any]:
 )
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Put values, in the dtype of `arr`, before the elements, rows or columns that `obj` names."""
-    size, kind = np.size(arr), dtype_of(arr)
+    n, kind = size(arr), dtype_of(arr)
     values = values if dtype_of(values) == kind else astype(values, kind)
-    where = np.insert(places(np.shape(arr)), obj, places(np.shape(values), size), axis=axis)
-    return getitem(np.concatenate((arr, values), axis=None), where)
+    where = np.insert(places(np.shape(arr)), obj, places(np.shape(values), n), axis=axis)
+    return picked(np.concatenate((arr, values), axis=None), where)
 
 
 # Apart

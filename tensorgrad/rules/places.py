@@ -28,9 +28,15 @@ def places(shape: tuple[int, ...], first: int = 0) -> Any:
     return np.arange(first, first + math.prod(shape)).reshape(shape)
 
 
+def size(a: Any) -> int:
+    """Return the number of elements, which np.size does not know of every array type."""
+    return math.prod(np.shape(a))
+
+
 def picked(a: Any, where: Any) -> Any:
     """Return the elements of `a` at these places."""
-    return getitem(np.reshape(a, (-1,)), where)
+    out = getitem(np.reshape(a, (-1,)), np.ravel(where))  # by one row of numbers, which is fastest both ways
+    return out if np.ndim(where) == 1 else np.reshape(out, np.shape(where))
 
 
 def along(axis: int, part: Any) -> tuple[Any, ...]:

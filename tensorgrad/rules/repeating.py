@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tensorgrad.backends import getitem, scatter_add
 from tensorgrad.op import Case, composite, register
-from tensorgrad.rules.places import along, composite_as_called, known, picked, places
+from tensorgrad.rules.places import along, composite_as_called, known, picked, places, size
 
 
 @composite(
@@ -30,9 +30,13 @@ def tile(A: Any, reps: Any) -> Any:
     shape = (1,) * (axes - np.ndim(A)) + np.shape(A)
     times = (1,) * (axes - len(times)) + times
     apart = np.reshape(A, tuple(n for length in shape for n in (1, length)))
-    repeated = np.broadcast_to(apart, tuple(n for pair in zip(times, shape, strict=True) for n in pair))
-    out = np.reshape(repeated, tuple(n * length for n, length in zip(times, shape, strict=True)))
-    return np.copy(out) if all(n == 1 for n in times) else out
+    many = tuple(n for pair in zip(times, shape, strict=True) for n in pair)
+    return filled(apart, many, tuple(n * length for n, length in zip(times, shape, strict=True)))
+
+
+def filled(a: Any, many: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """Broadcast to `many`, and give that another shape, in memory of its own: NumPy could show one element as many."""
+    return np.reshape(np.copy(np.broadcast_to(a, many), order="C"), shape)
 
 
 @composite(
@@ -52,11 +56,11 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = np.reshape(a, (-1,)), 0
     axis, shape, repeats = normalize_axis_index(axis, np.ndim(a)), np.shape(a), known(repeats)
-    if np.size(repeats) != 1:
+    if size(repeats) != 1:
         return getitem(a, along(axis, np.repeat(np.arange(shape[axis]), repeats)))
     n = np.repeat(0, repeats).size
-    apart = np.broadcast_to(np.expand_dims(a, axis + 1), (*shape[: axis + 1], n, *shape[axis + 1 :]))
-    return np.reshape(apart, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
+    before, length, after = shape[:axis], shape[axis], shape[axis + 1 :]
+    return filled(np.expand_dims(a, axis + 1), (*before, length, n, *after), (*before, length * n, *after))
 
 
 @composite(
@@ -66,7 +70,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 def resize(a: Any, new_shape: Any) -> Any:
     """Return an array of another shape, filled with the elements in turn."""
     where = np.resize(places(np.shape(a)), new_shape)
-    return picked(a, where) if np.size(a) else np.zeros_like(a, shape=where.shape)
+    return picked(a, where) if size(a) else np.zeros_like(a, shape=where.shape)
 
 
 # At least so many axes

@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from tensorgrad.backends import astype, dtype_of, getitem, scatter_add
 from tensorgrad.op import Case, composite, register_plain
-from tensorgrad.rules.places import along, composite_as_called, known, picked, places
+from tensorgrad.rules.places import along, composite_as_called, known, picked, places, size
 
 # Indices
 register_plain(np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ix_)
@@ -30,7 +30,11 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
         return picked(a, np.take(places(np.shape(a)), known(indices), mode=mode))  # type: ignore[call-overload]
     axis = normalize_axis_index(axis, np.ndim(a))
     where = np.take(np.arange(np.shape(a)[axis]), known(indices), mode=mode)  # type: ignore[call-overload]
-    return getitem(a, along(axis, where))
+    # by one row of numbers, even if it is one place: that would give a view
+    out = getitem(a, along(axis, np.ravel(where)))
+    if np.ndim(where) == 1:
+        return out
+    return np.reshape(out, (*np.shape(a)[:axis], *np.shape(where), *np.shape(a)[axis + 1 :]))
 
 
 @composite(
@@ -95,10 +99,10 @@ def extract(condition: Any, arr: Any) -> Any:
 )
 def choose(a: Any, choices: Any, *, mode: str = "raise") -> Any:
     """Return at each place the element of the array that `a` says there."""
-    starts = np.cumsum([0, *(np.size(c) for c in choices)])
+    starts = np.cumsum([0, *(size(c) for c in choices)])
     numbered = [places(np.shape(c), start) for c, start in zip(choices, starts, strict=False)]
     where = np.choose(known(a), numbered, mode=mode)  # type: ignore[call-overload]  # mode is one of the literals
-    return getitem(np.concatenate(list(choices), axis=None), where)
+    return picked(np.concatenate(list(choices), axis=None), where)
 
 
 @composite(
@@ -116,7 +120,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     out = default
     for place in reversed(range(len(condlist))):
         condition = known(condlist[place])
-        if dtype_of(condition) != bool:
+        if dtype_of(condition).kind != "b":
             raise TypeError(f"select: condition {place} is no array of booleans, but of {dtype_of(condition)}")
         out = np.where(condition, choicelist[place], out)
     return out
@@ -148,10 +152,12 @@ def piecewise(x: Any, condlist: Any, funclist: Any, args: Any = (), kw: Any = No
     out = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         part = getitem(x, condition)
-        if np.size(part):
+        if np.any(condition):
             value = function(part, *args, **(kw or {})) if callable(function) else function
             value = value if dtype_of(value) == dtype_of(x) else astype(value, dtype_of(x))
-            spread = scatter_add(np.broadcast_to(value, np.shape(part)), condition, np.shape(x))
+            if np.ndim(value) < np.ndim(part):
+                value = np.broadcast_to(value, np.shape(part))
+            spread = scatter_add(value, condition, np.shape(x))
             out = np.where(condition, spread, out)
     return out
 
@@ -175,7 +181,7 @@ def diag(v: Any, k: int = 0) -> Any:
     rows, columns = np.shape(v)
     n = max(0, min(rows + min(k, 0), columns - max(k, 0)))
     start = k if k >= 0 else -k * columns
-    return picked(v, slice(start, start + n * (columns + 1), columns + 1))
+    return getitem(np.reshape(v, (-1,)), slice(start, start + n * (columns + 1), columns + 1))
 
 
 @composite(np.diagflat, cases=[*DIAGONALS, (((2, 2),), {}), (((),), {"k": 1})])

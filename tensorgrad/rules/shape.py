@@ -65,9 +65,6 @@ register(
     cases=[(((1, 3, 1),), {}), (((1, 3, 1),), {"axis": 0}), (((1, 1),), {})],
     view=True,
 )
-MATRICES = [(((2, 3, 4),), {}), (((2, 3),), {})]
-for fn in (np.matrix_transpose, np.linalg.matrix_transpose):
-    register(fn, lambda g, _y, _x: np.swapaxes(g, -1, -2), cases=MATRICES, view=True)
 
 
 def inverse(axes: Any) -> tuple[int, ...]:
@@ -82,6 +79,14 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     axis = normalize_axis_index(axis, np.ndim(a))
     start = normalize_axis_index(start, np.ndim(a) + 1) if start >= 0 else normalize_axis_index(start, np.ndim(a))
     return np.moveaxis(a, axis, start - (axis < start))
+
+
+for fn in (np.matrix_transpose, np.linalg.matrix_transpose):
+
+    @composite(fn, cases=[(((2, 3, 4),), {}), (((2, 3),), {})])
+    def matrix_transpose(x: Any) -> Any:
+        """Return the transpose of each matrix."""
+        return np.swapaxes(x, -1, -2)
 
 
 # Turns: undone by the opposite one
