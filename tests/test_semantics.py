@@ -515,7 +515,7 @@ def test_an_error_names_the_users_line():
     assert f"{os.path.basename(__file__)}:" in notes(caught.value)
     assert "# this one" in notes(caught.value)
     with pytest.raises(TypeError) as caught:
-        np.sum(leaf([1.0]), initial=3.0)  # and this one
+        np.add(leaf([1.0]), 1.0, casting="no")  # and this one
     assert "# and this one" in notes(caught.value)
 
 
@@ -543,7 +543,7 @@ def test_an_error_in_a_rule_names_the_op_and_the_argument():
     [
         (lambda x: np.linalg.slogdet(x), r"np\.linalg\.slogdet"),
         (lambda x: np.kaiser(3, 1) + np.i0(x), r"np\.i0"),
-        (lambda x: np.frexp(x), r"np\.frexp"),
+        (lambda x: np.histogram(x), r"np\.histogram"),
     ],
 )
 def test_a_function_without_a_rule_says_how_to_give_it_one(use, name):
@@ -564,10 +564,10 @@ def test_out_is_refused():
         np.sum(leaf([1.0]), out=np.zeros(()))
 
 
-@pytest.mark.parametrize("options", [{"initial": 3.0}, {"where": np.array([True, False])}, {"dtype": np.float32}])
+@pytest.mark.parametrize("options", [{"casting": "no"}, {"where": np.array([True, False])}, {"dtype": np.float32}])
 def test_an_argument_that_no_rule_knows_is_refused(options):
-    with pytest.raises(TypeError, match=f"sum has no derivative for {next(iter(options))}="):
-        np.sum(leaf([1.0, 2.0]), **options)
+    with pytest.raises(TypeError, match=f"add has no derivative for {next(iter(options))}="):
+        np.add(leaf([1.0, 2.0]), 1.0, **options)
 
 
 def test_where_of_one_argument_is_refused():
