@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.rules.quantile import CONTINUOUS, METHODS
 
 NAN, INF = np.nan, np.inf
 
@@ -145,21 +146,7 @@ def test_average_refuses_weights_that_do_not_fit():
 @pytest.mark.parametrize("q", [0.0, 0.1, 0.25, 0.375, 0.5, 0.6, 1.0])
 @pytest.mark.parametrize(
     "method",
-    [
-        "linear",
-        "lower",
-        "higher",
-        "midpoint",
-        "nearest",
-        "inverted_cdf",
-        "averaged_inverted_cdf",
-        "closest_observation",
-        "interpolated_inverted_cdf",
-        "hazen",
-        "weibull",
-        "median_unbiased",
-        "normal_unbiased",
-    ],
+    [*CONTINUOUS, *METHODS],
 )
 def test_every_method_of_quantile_gives_numpys_value(method, q, n):
     values = np.array([3.0, 1.0, 4.0, 1.5, 9.0])[:n]
@@ -343,6 +330,14 @@ def test_bits_are_of_integers():
     assert np.packbits(tg.tensor([True, False, True])).tolist() == [160]
     with pytest.raises(TypeError):
         np.bitwise_and(leaf(1, 2), 1)
+
+
+def test_counts_have_a_gradient_in_their_weights():
+    x, w = tg.tensor([1, 0, 1]), leaf(0.5, 2, 4)
+    assert np.bincount(x).tolist() == [1, 2]
+    y = np.bincount(x, weights=w)
+    assert y.tolist() == [2, 4.5]
+    assert tg.gradients(y[1], [w])[0].tolist() == [1, 0, 1]
 
 
 def test_spacing_and_rounding_are_constant():

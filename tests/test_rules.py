@@ -279,6 +279,8 @@ PLAIN_ARGUMENTS = {  # where a function takes something else than arrays alone
     np.ix_: lambda x: (x[0],),
     np.argpartition: lambda x: (x, 1),
     np.isin: lambda x: (x, [0.0, 1.5]),
+    np.unravel_index: lambda x: (tg.tensor([5, 0]), (2, 3)),
+    np.ravel_multi_index: lambda x: (tg.tensor([[1, 0], [2, 0]]), (2, 3)),
 }
 
 

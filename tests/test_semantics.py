@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.op import OPS
 
 NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
 
@@ -515,7 +516,7 @@ def test_an_error_names_the_users_line():
     assert f"{os.path.basename(__file__)}:" in notes(caught.value)
     assert "# this one" in notes(caught.value)
     with pytest.raises(TypeError) as caught:
-        np.sum(leaf([1.0]), initial=3.0)  # and this one
+        np.add(leaf([1.0]), 1.0, casting="no")  # and this one
     assert "# and this one" in notes(caught.value)
 
 
@@ -538,16 +539,11 @@ def test_an_error_in_a_rule_names_the_op_and_the_argument():
     assert "in the derivative of toy for argument 0" in notes(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("use", "name"),
-    [
-        (lambda x: np.linalg.slogdet(x), r"np\.linalg\.slogdet"),
-        (lambda x: np.frexp(x), r"np\.frexp"),
-    ],
-)
-def test_a_function_without_a_rule_says_how_to_give_it_one(use, name):
+@pytest.mark.parametrize(("fn", "name"), [(np.linalg.slogdet, r"np\.linalg\.slogdet"), (np.ptp, r"np\.ptp")])
+def test_a_function_without_a_rule_says_how_to_give_it_one(fn, name, monkeypatch):
+    monkeypatch.delitem(OPS, fn)
     with pytest.raises(TypeError, match=rf"{name} has no derivative here.*tg\.register\({name}.*\.data"):
-        use(leaf(np.ones((2, 2))))
+        fn(leaf(np.ones((2, 2))))
 
 
 def test_a_gradient_cannot_flow_into_a_numpy_array():
@@ -557,10 +553,10 @@ def test_a_gradient_cannot_flow_into_a_numpy_array():
         np.sum(leaf([1.0]), out=np.zeros(()))
 
 
-@pytest.mark.parametrize("options", [{"initial": 3.0}, {"where": np.array([True, False])}, {"dtype": np.float32}])
+@pytest.mark.parametrize("options", [{"casting": "no"}, {"where": np.array([True, False])}, {"dtype": np.float32}])
 def test_an_argument_that_no_rule_knows_is_refused(options):
-    with pytest.raises(TypeError, match=f"sum has no derivative for {next(iter(options))}="):
-        np.sum(leaf([1.0, 2.0]), **options)
+    with pytest.raises(TypeError, match=f"add has no derivative for {next(iter(options))}="):
+        np.add(leaf([1.0, 2.0]), 1.0, **options)
 
 
 def test_where_of_one_argument_is_refused():

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.op import Function, register, register_plain
+from tensorgrad.op import Function, refuse, register, register_plain
 
 fn: Function
 
@@ -41,8 +41,12 @@ register_plain(
     np.flatnonzero,
     np.count_nonzero,
 )
-register_plain(np.searchsorted, np.digitize)
+register_plain(np.searchsorted, np.digitize, np.ravel_multi_index, np.unravel_index)
 
 # Facts about shape, type and memory; texts
 register_plain(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.shares_memory)
 register_plain(np.may_share_memory, np.array_repr, np.array_str, np.array2string)
+
+# Dates, of which there are no tensors
+refuse("dates have no derivative. Compute on .data", np.busday_count, np.busday_offset, np.is_busday, np.isnat)
+refuse("dates have no derivative. Compute on .data", np.datetime_as_string)

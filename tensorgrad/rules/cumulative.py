@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from tensorgrad.backends import astype, getitem
 from tensorgrad.op import Case, composite, register
@@ -42,7 +43,8 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
     refuse_out("cumprod", out)
     x = a if dtype is None else astype(a, dtype)
     if axis is None or not np.ndim(x):
-        x, axis = np.reshape(x, (-1,)), 0
+        x, axis = np.reshape(x, (-1,)), normalize_axis_index(axis or 0, 1)
+    axis = normalize_axis_index(axis, np.ndim(x))
     far = 1
     while far < np.shape(x)[axis]:
         products = along(x, axis, far, None) * along(x, axis, None, -far)

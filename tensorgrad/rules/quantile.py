@@ -33,6 +33,8 @@ def whole(x: Any) -> Any:
 
 def place(n: Any, q: Any, method: str) -> tuple[Any, Any]:
     """Return the rank of the element below a quantile of `n` elements, and the weight of the next one, if any."""
+    if method == "linear" and np.result_type(q).kind in "iu":
+        return whole((n - 1) * q), None  # the least or the greatest
     if method in CONTINUOUS:
         alpha, beta = CONTINUOUS[method]
         rank = (n - 1) * q if method == "linear" else n * q + (alpha + q * (1 - alpha - beta)) - 1
@@ -68,6 +70,12 @@ def read(ordered: Any, ranks: Any, n: Any) -> Any:
     return getitem(ordered, (np.clip(ranks, 0, last), *np.indices(rest, sparse=True)))
 
 
+def between(low: Any, high: Any, weight: Any) -> Any:
+    """Return low + (high - low) * weight, reckoned as NumPy does from the end that is nearer."""
+    far = high - low
+    return np.where(np.greater_equal(weight, 0.5), high - far * (1 - weight), low + far * weight)
+
+
 @dispatched
 def weighted_ranks(x: Any, weights: Any = 1.0, q: Any = 0.5) -> Any:
     """Return the rank in each column of `x` at which the sum of sorted weights reaches the part q of all weights."""
@@ -88,6 +96,8 @@ def quantiles(
     a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: Any, skip_nan: bool = False, pair: bool = False
 ) -> Any:
     """Return quantiles, in all cases.   pair: weigh two elements evenly, whatever their distance, for a median."""
+    if skip_nan and not np.size(a):
+        return np.nanmean(a, axis=axis, keepdims=keepdims)
     x = in_front(a, axis)  # (n, ...)
     weak = type(q) in (int, float)
     q = q if foreign(q) else np.asarray(q)
@@ -113,7 +123,7 @@ def quantiles(
         if weight is not None:
             weight = astype(weight, np.result_type(a, np.float16)) if weak else weight
             above = read(ordered, below + np.not_equal(weight, 0) if pair else below + 1, n)
-            y = 0.5 * y + 0.5 * above if pair else y + (above - y) * weight
+            y = 0.5 * y + 0.5 * above if pair else between(y, above, weight)
     if not skip_nan:
         last = getitem(ordered, -1)
         y = np.where(np.isnan(last), last, y)
@@ -225,8 +235,6 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """Return the median of what is not NaN."""
     refuse_out("nanmedian", out)
-    if not np.size(a):
-        return np.nanmean(a, axis=axis, keepdims=keepdims)
     return quantiles(a, 0.5, axis, "linear", keepdims, None, skip_nan=True, pair=True)
 
 

@@ -18,8 +18,8 @@ def refuse_out(name: str, out: Any) -> None:
 
 
 def axes_of(a: Any, axis: Any) -> tuple[int, ...]:
-    """Return the axes that `axis` means, as numbers from 0 on; a number by itself has none."""
-    if axis is None or not np.ndim(a):
+    """Return the axes that `axis` means, as numbers from 0 on; a number by itself has none, and may be said to."""
+    if axis is None or (np.ndim(a) == 0 and axis in (0, -1)):
         return tuple(range(np.ndim(a)))
     return normalize_axis_tuple(axis, np.ndim(a))
 
@@ -98,6 +98,8 @@ def var(
         a = astype(a, dtype)
     centred = a - (np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean)
     squares = np.real(centred * np.conjugate(centred)) if np.iscomplexobj(centred) else np.square(centred)
+    if np.iscomplexobj(a) and dtype is not None:
+        squares = astype(squares, dtype)
     if not ddof:
         return np.mean(squares, axis=axis, keepdims=keepdims, where=where)
     total = np.sum(squares, axis=axis, keepdims=keepdims, where=where)
