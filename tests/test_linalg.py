@@ -194,6 +194,14 @@ def test_det_has_a_third_derivative_at_nonsingular_matrices():
     np.testing.assert_allclose(g, expected, atol=1e-14)
 
 
+def test_det_has_no_third_derivative_at_singular_matrices():
+    x = leaf(SINGULAR)
+    (g,) = tg.gradients(np.linalg.det(x), [x], create_graph=True)
+    (g,) = tg.gradients(g[0, 0], [x], create_graph=True)
+    with pytest.raises(np.linalg.LinAlgError):
+        tg.gradients(g[1, 1], [x])
+
+
 def test_slogdet_of_a_singular_matrix_has_no_gradient():
     with np.errstate(all="ignore"):
         y = np.linalg.slogdet(leaf(np.zeros((2, 2))))
@@ -337,6 +345,12 @@ def test_a_norm_of_the_zero_vector_has_slope_0(ord):
         np.testing.assert_array_equal(gradient(lambda x: np.linalg.norm(x, ord), np.zeros(3)), np.zeros(3))
 
 
+def test_the_slope_of_a_length_of_0_is_0_at_every_order():
+    x = leaf(np.zeros(3))
+    (g,) = tg.gradients(np.linalg.norm(x), [x], create_graph=True)
+    np.testing.assert_array_equal(tg.gradients(np.sum(g), [x])[0], np.zeros(3))
+
+
 @pytest.mark.parametrize("ord", [None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf])
 def test_a_norm_of_the_zero_matrix_has_slope_0(ord):
     np.testing.assert_array_equal(gradient(lambda x: np.linalg.norm(x, ord), np.zeros((2, 3))), np.zeros((2, 3)))
@@ -462,6 +476,11 @@ def test_methods_reach_diagonals_and_traces():
         (lambda: np.linalg.matrix_transpose(leaf([1.0])), ValueError, "two axes"),
         (lambda: np.linalg.norm(leaf(A), 3), ValueError, "norm: invalid order 3"),
         (lambda: np.linalg.cond(leaf(np.zeros((0, 0)))), np.linalg.LinAlgError, "empty"),
+        (lambda: np.linalg.norm(leaf(A), leaf(2.0)), TypeError, "order"),
+        (lambda: np.linalg.vector_norm(leaf(A), ord=leaf(2.0)), TypeError, "order"),
+        (lambda: np.linalg.matrix_norm(leaf(A[0])), ValueError, "two axes"),
+        (lambda: np.linalg.pinv(leaf(A), leaf(0.1)), TypeError, "parameters"),
+        (lambda: np.linalg.matrix_power(leaf(TALL), 0), np.linalg.LinAlgError, "square"),
         (lambda: np.einsum("ij,jk", leaf(A), leaf(A), dtype=float), TypeError, "dtype="),
         (lambda: np.einsum("ij", leaf(A), leaf(A)), ValueError, "names 1 arrays, got 2"),
         (lambda: np.vecdot(leaf(A), leaf(A), axes=[0, 0, ()]), TypeError, "axes="),

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.backends import getitem
-from tensorgrad.op import composite, register_plain
+from tensorgrad.backends import dispatched, foreign, getitem
+from tensorgrad.op import composite, register, register_plain
+from tensorgrad.rules.linalg import conjugated
 from tensorgrad.rules.matrices import OBLONG, oblong, separated
+from tensorgrad.rules.reduce import REDUCTIONS, expand
 
 register_plain(np.linalg.matrix_rank)
 
@@ -18,19 +20,34 @@ MATRIX_ORDERS = (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
 def root(total: Any, power: Any) -> Any:
     """Return a root, with slope 0 at 0."""
     flat = np.equal(total, 0)
-    safe = np.where(flat, 1, total)
-    return np.where(flat, 0, np.sqrt(safe) if power == 2 else safe ** (1 / power))
+    return np.where(flat, 0, np.where(flat, 1, total) ** (1 / power))
 
 
-def length(x: Any, axis: Any, keepdims: bool) -> Any:
+@dispatched
+def length(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the root of the sum of squares."""
-    squares = np.real(np.conjugate(x) * x) if np.iscomplexobj(x) else np.square(x)
-    return root(np.sum(squares, axis=axis, keepdims=keepdims), 2)
+    squares = np.real(np.conjugate(x) * x) if np.iscomplexobj(x) else x * x
+    return np.sqrt(np.sum(squares, axis=axis, keepdims=keepdims))
+
+
+def of_length(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return g times the direction of x; where that has no length, 0 at every order."""
+    g, y = expand(g, x, axis, keepdims), expand(y, x, axis, keepdims)
+    return g * conjugated(x) * np.not_equal(y, 0) / np.where(np.equal(y, 0), 1, y)
+
+
+register(length, of_length, cases=[*REDUCTIONS, (((2, 0),), {"axis": -1})])
 
 
 def largest(x: Any, axis: Any, keepdims: bool = False) -> Any:
     """Return the maximum of numbers that are not negative; of none it is 0."""
     return (np.max if np.size(x) else np.sum)(x, axis=axis, keepdims=keepdims)
+
+
+def require_number(ord: Any) -> None:
+    """Raise if the order is a tensor: comparisons choose the formula, and its gradient would get lost."""
+    if foreign(ord):
+        raise TypeError("norm has no derivative in its order: pass a number, as ord.item()")
 
 
 def norm_of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
@@ -98,6 +115,7 @@ def stepping(x: Any) -> Any:
 )
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Return a norm of vectors or matrices, or the length of all elements."""
+    require_number(ord)
     n = np.ndim(x)
     if axis is None and (ord is None or (ord in ("f", "fro") and n == 2) or (ord == 2 and n == 1)):
         return length(x, None, keepdims)
@@ -122,6 +140,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 )
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Return a norm of vectors: all elements along one axis, several or all."""
+    require_number(ord)
     n = np.ndim(x)
     axes = normalize_axis_tuple(range(n) if axis is None else axis, n)
     last = np.moveaxis(x, axes, range(-len(axes), 0)) if axes else x
@@ -138,6 +157,9 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
 )
 def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Return a norm of the matrices in the last two axes."""
+    require_number(ord)
+    if np.ndim(x) < 2:
+        raise ValueError(f"matrix_norm: takes at least two axes, got shape {np.shape(x)}")
     return norm_of_matrices(x, ord, (np.ndim(x) - 2, np.ndim(x) - 1), keepdims)
 
 
@@ -151,6 +173,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 )
 def cond(x: Any, p: Any = None) -> Any:
     """Return the condition number; that of a singular matrix is infinite, and has no gradient."""
+    require_number(p)
     if not np.size(x):
         raise np.linalg.LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):

@@ -169,9 +169,11 @@ def multi_dot(arrays: Any) -> Any:
 )
 def matrix_power(a: Any, n: int) -> Any:
     """Multiply a matrix by itself, squaring where that saves products; a negative power is one of the inverse."""
-    n = index(n)
+    n, shape = index(n), np.shape(a)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise np.linalg.LinAlgError(f"matrix_power: the last two axes must be square, got shape {shape}")
     if n == 0:
-        return np.zeros_like(a) + identity(np.shape(a)[-1], a)
+        return np.zeros_like(a) + identity(shape[-1], a)
     if n < 0:
         return np.linalg.matrix_power(np.linalg.inv(a), -n)
     if n == 3:
