@@ -28,7 +28,7 @@ def assign(self: Tensor, index: Any, value: Any) -> None:
         return  # the second half of y[i] += v, which Python writes as y[i] = y[i].__iadd__(v)
     value = value if isinstance(value, Tensor) else np.asarray(value)
     if isinstance(value, np.ndarray) and value.dtype == object:
-        raise TypeError("a tensor cannot hold a list of tensors: join them with np.stack first")
+        raise TypeError("a tensor holds numbers: join a list of tensors with np.stack first, and write np.nan for None")
     if foreign(raw(value)):
         raise TypeError(f"a tensor of NumPy's arrays cannot hold an array of type {type(raw(value)).__name__}")
     source = value.node if isinstance(value, Tensor) and is_recording() else None

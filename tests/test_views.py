@@ -1,11 +1,13 @@
 """Views and in-place writes: NumPy's meaning, with gradients of any order."""
 
 import copy
+import operator
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.op import OPS
 from tensorgrad.views import View
 
 
@@ -593,6 +595,87 @@ def test_a_real_tensor_has_no_imaginary_part_to_write_to():
     assert t.data == 2.0
 
 
+# Other types
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.bool_, np.float16, np.float32, np.complex64])
+def test_values_of_any_type_are_written_as_numpy_does(dtype):
+    a = np.arange(6).reshape(2, 3).astype(dtype)
+    t = tg.tensor(a)
+    for y in (a, t):
+        y[0, 1:] = 2.5 if dtype is not np.complex64 else 2.5j
+        y[1] += y[0]
+        y.T[0] *= y.T[1]
+        np.copyto(y[:, 0], y[:, 2])
+        y.flat[4] = 3
+        y.sort()
+    np.testing.assert_array_equal(t.data, a)
+    assert t.dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["iadd", "isub", "imul", "ifloordiv", "imod", "ipow"])
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_augmented_assignment_is_numpys(name, dtype):
+    a = np.arange(1, 7).astype(dtype)
+    t = tg.tensor(a)
+    for y in (a, t):
+        getattr(operator, name)(y, 2)
+        getattr(operator, name)(y[::2], y[1::2] - y[1::2] + 2)
+    np.testing.assert_array_equal(t.data, a)
+    assert t.dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["iand", "ior", "ixor", "ilshift", "irshift"])
+def test_augmented_assignment_of_bits_is_numpys_or_refused(name):
+    a, t = np.arange(6), tg.tensor(np.arange(6))
+    if np.bitwise_and not in OPS:
+        with pytest.raises(TypeError, match="no rule is registered"):
+            getattr(operator, name)(t, 3)
+        return
+    np.testing.assert_array_equal(getattr(operator, name)(t, 3).data, getattr(operator, name)(a, 3))
+
+
+def test_float32_stays_float32_and_gradients_go_back_to_their_types():
+    x, y = tg.tensor(np.ones(3, np.float32), requires_grad=True), leaf([2.0, 3.0])
+    b = tg.tensor(np.zeros(3, np.float32))
+    b[1:] = y
+    b += x
+    b[0] = x[2] * y[0]
+    assert b.dtype == np.float32
+    gx, gy = tg.gradients(b, [x, y])
+    assert (gx.dtype, gy.dtype) == (np.float32, np.float64)
+    np.testing.assert_array_equal(gx, [0.0, 1.0, 3.0])
+    np.testing.assert_array_equal(gy, [2.0, 1.0])
+
+
+def test_numpys_shuffle_warns_that_it_cannot_and_a_permutation_can():
+    t = leaf(np.arange(6.0).reshape(3, 2))
+    with pytest.warns(UserWarning, match="not guaranteed to behave correctly"):
+        np.random.default_rng(0).shuffle(t * 1.0)
+    np.testing.assert_array_equal(np.sort(t[np.random.default_rng(0).permutation(3)].data, axis=0), t.data)
+
+
+def test_no_grad_writes_values_and_cuts_the_gradient_there():
+    x = leaf([1.0, 2.0])
+    y = x * 3.0
+    with tg.no_grad():
+        y[0] = x[1] * 5.0
+    (g,) = tg.gradients(y, [x])
+    np.testing.assert_array_equal(g, [0.0, 3.0])
+
+
+def test_a_plain_array_takes_what_has_no_gradient():
+    a, t = np.zeros(2), tg.tensor([1.0, 2.0])
+    a += t
+    np.add(a, t, out=a)
+    np.copyto(a[:1], t[1:])
+    np.add.at(a, [0, 0], t)
+    np.put(a, [1], t[:1])
+    with tg.no_grad():
+        np.add(a, leaf([1.0, 1.0]), out=a)
+    np.testing.assert_array_equal(a, [6.0, 2.0])
+
+
 # What is refused
 
 
@@ -610,6 +693,24 @@ def test_a_real_tensor_has_no_imaginary_part_to_write_to():
         (lambda: (leaf([1.0]) * 1).__setitem__(0, [leaf(1.0)]), TypeError, "np.stack"),
         (lambda: np.sqrt(leaf([1.0]), where=np.array([True])), TypeError, "where= without out="),
         (lambda: (leaf([1.0]) * 1).sum().__setitem__((), 1.0), TypeError, "NumPy scalar cannot be changed"),
+        (lambda: setattr(leaf([1.0]), "shape", (1, 1)), AttributeError, r"t = t\.reshape\(\(1, 1\)\)"),
+        (lambda: setattr(tg.tensor([1.0])[:], "requires_grad", True), RuntimeError, r"take t\.copy\(\) first"),
+        (lambda: setattr(tg.tensor([1.0])[:], "data", np.ones(1)), RuntimeError, r"v\[\.\.\.\] = value"),
+        (lambda: tg.tensor([1.0]).__setitem__(0, None), TypeError, "holds numbers"),
+        (lambda: np.copyto(tg.tensor([1]), 1.5), TypeError, "same_kind"),
+        (lambda: np.copyto(tg.tensor([1]), np.array([1.5])), TypeError, "same_kind"),
+        (lambda: np.put(tg.tensor([1]), [0], 1, mode="no"), ValueError, "'raise', 'wrap' or 'clip'"),
+        (lambda: np.put(tg.tensor([1]), [1], 1), IndexError, "place 1 is out of range for 1"),
+        (lambda: operator.itruediv(tg.tensor([1]), 2), TypeError, "float64 does not fit a tensor of int64"),
+        (lambda: operator.imatmul(leaf(np.eye(2)) * 1, np.ones(2)), ValueError, r"shape \(2,\) does not fit"),
+        (lambda: np.sum(leaf(np.eye(2)), 0, out=tg.zeros((2, 2))), ValueError, r"shape \(2,\) does not fit"),
+        (lambda: np.add(leaf([1.0]), 1, out=tg.zeros(1), where=np.array([1])), TypeError, "mask of booleans"),
+        (lambda: np.divmod(leaf([1.0]), 1, out=(tg.zeros(1),) * 2, where=np.ones(1) > 0), TypeError, "np.where"),
+        (lambda: np.subtract.reduce(leaf(np.eye(2)), axis=None), ValueError, "not reorderable"),
+        (lambda: leaf([1.0]).fill(2.0), RuntimeError, "is a leaf"),
+        (lambda: (leaf([1.0]) * 1).fill([1.0, 2.0]), ValueError, "one number"),
+        (lambda: leaf([1.0]).flat.__setitem__(0, 2.0), RuntimeError, "is a leaf"),
+        (lambda: leaf([1.0]).sort(), RuntimeError, "is a leaf"),
     ],
 )
 def test_what_cannot_be_written_says_why(mistake, error, message):
