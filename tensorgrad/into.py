@@ -231,7 +231,9 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     if not isinstance(dst, Tensor):
         np.copyto(dst, raw(src), casting, raw(where))
         return
-    if not isinstance(src, int | float | complex) and not np.can_cast(np.asarray(raw(src)).dtype, dst.dtype, casting):
+    if isinstance(src, int | float | complex):
+        np.copyto(np.empty((), dst.dtype), src, casting)  # NumPy says what of Python's numbers it does not take
+    elif not np.can_cast(np.asarray(raw(src)).dtype, dst.dtype, casting):
         raise TypeError(
             f"np.copyto: {np.asarray(raw(src)).dtype} cannot be cast to {dst.dtype} by the rule {casting!r}"
         )
@@ -249,6 +251,8 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     if not isinstance(a, Tensor):
         np.put(a, raw(ind), raw(v), mode)  # type: ignore[arg-type]
         return
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"np.put: mode is 'raise', 'wrap' or 'clip', got {mode!r}")
     ind = np.asarray(raw(ind)).reshape(-1)
     ind = ind % a.size if mode == "wrap" else ind.clip(0, a.size - 1) if mode == "clip" else ind
     if ind.size and (ind.min() < -a.size or ind.max() >= a.size):

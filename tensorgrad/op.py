@@ -227,13 +227,14 @@ def register_each(
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
     cases: Iterable[Case] = (),
     prepare: Function | None = None,
+    view: bool = False,
 ) -> None:
     """Give a function of any number of arrays its derivative: `rule(i, g, out, *arrays, **params)` for the i-th."""
     read = frozenset({"out": 0, "arrays": 1}[name] for name in reads)
     code = rule.__code__
     accepts = frozenset(code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount])
     OPS[fn] = Op(
-        fn, forward, "rules", Each(rule), read, accepts, unpack, domain=domain, cases=tuple(cases), prepare=prepare
+        fn, forward, "rules", Each(rule), read, accepts, unpack, "", domain, view, tuple(cases), prepare=prepare
     )
 
 

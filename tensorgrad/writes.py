@@ -11,22 +11,24 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd import STEPS, add, match, push
-from tensorgrad.backends import PLAIN, foreign, getitem, names_places_once, owned
+from tensorgrad.backends import NUMPY, PLAIN, foreign, getitem, names_places_once, owned
 from tensorgrad.graph import Tensor, compatible, frozen, label, raw, record, stand_in, wrap
 from tensorgrad.node import Array, Leaf, Node, is_recording, tick
 from tensorgrad.op import OPS
-from tensorgrad.rules.write import arrived, put, write
+from tensorgrad.rules.write import Path, arrived, put, read, write
 from tensorgrad.views import View
 
 
 def assign(self: Tensor, index: Any, value: Any) -> None:
     """Do `self[index] = value`, with NumPy's meaning: through views too, and recorded if a gradient can flow."""
     root, index = writable(self), frozen(raw(index))
-    if isinstance(value, View) and value.root is root and same_place(value._data, self._data[index]):
+    step = (getitem, {"index": index})
+    path = (*self.path, step) if isinstance(self, View) else (step,)
+    if isinstance(value, View) and value.root is root and same_place(root._data, path, value.path):
         return  # the second half of y[i] += v, which Python writes as y[i] = y[i].__iadd__(v)
     value = value if isinstance(value, Tensor) else np.asarray(value)
     if isinstance(value, np.ndarray) and value.dtype == object:
-        raise TypeError("a tensor cannot hold a list of tensors: join them with np.stack first")
+        raise TypeError("a tensor holds numbers: join a list of tensors with np.stack first, and write np.nan for None")
     if foreign(raw(value)):
         raise TypeError(f"a tensor of NumPy's arrays cannot hold an array of type {type(raw(value)).__name__}")
     source = value.node if isinstance(value, Tensor) and is_recording() else None
@@ -35,20 +37,19 @@ def assign(self: Tensor, index: Any, value: Any) -> None:
             f"{label(root)} of {root._data.dtype} cannot hold what a gradient flows to: "
             "make the buffer floating, as in tg.zeros(shape), or assign value.data"
         )
-    step = (getitem, {"index": index})
     live = survivors(self._data, index) if source is not None else None
-    store(self, root, step, raw(value), source, live)
+    store(self, root, path, raw(value), source, live)
 
 
-def same_place(x: Array, y: Array) -> bool:
-    """Whether two arrays have the same elements of memory, in one order."""
-    facts = [(a.__array_interface__["data"], a.shape, a.strides, a.dtype) for a in (x, y) if isinstance(a, np.ndarray)]
-    return len(facts) == 2 and facts[0] == facts[1]
+def same_place(x: Array, *paths: Path) -> bool:
+    """Whether paths lead to the same elements of memory, in one order."""
+    ends = [a for a in (read(x, path) for path in paths) if isinstance(a, np.ndarray)]
+    facts = [(a.__array_interface__["data"], a.shape, a.strides, a.dtype) for a in ends]
+    return len(facts) == len(paths) and all(fact == facts[0] for fact in facts)
 
 
-def store(t: Tensor, root: Tensor, step: Any, value: Array, source: Node | None, live: Any) -> None:
-    """Write `value`, which came from `source`, where `step` leads to from `t`, a view of `root` or root itself."""
-    path = (*t.path, step) if isinstance(t, View) else (step,)
+def store(t: Tensor, root: Tensor, path: Path, value: Array, source: Node | None, live: Any) -> None:
+    """Write `value`, which came from `source`, where `path` leads to from `root`: the place of `t`, or a part of it."""
     array, node = root._data, root.node
     if root.leaf is not None:
         if source is not None:
@@ -66,7 +67,7 @@ def store(t: Tensor, root: Tensor, step: Any, value: Array, source: Node | None,
     del array
     if isinstance(t, View):
         t._data = t.seen = None  # lets go, so that a buffer that nobody else holds is written in place
-    if sys.getrefcount(root._data) == ALONE and root._data.base is None and not np.may_share_memory(value, root._data):
+    if sys.getrefcount(root._data) == ALONE and root._data.base is None:  # nor does the value show its memory
         put(root._data, value, path)
     else:
         data = root._data.copy("K")
@@ -244,8 +245,11 @@ def read_back(
 ) -> None:
     """Take a reading by index backwards: into a gradient of our own in place, else n readings would make n of them."""
     (source,) = node.inputs
-    total, index = totals.get(source), params["index"]  # type: ignore[arg-type]
-    if source in sums and type(total) is type(g) is np.ndarray and g.dtype == total.dtype and names_places_once(index):
+    assert source is not None
+    total: Any = totals.get(source)
+    index = params["index"]
+    ours = source in sums and type(total) is np.ndarray and isinstance(g, NUMPY) and g.dtype == total.dtype
+    if ours and names_places_once(index):
         spot = total[index]
         if isinstance(spot, np.ndarray) and spot.base is total:
             np.add(spot, g, out=spot)
@@ -253,8 +257,8 @@ def read_back(
             total[index] = spot + g
         return
     first_read(node, g, out, args, params, needed, totals, waiting, sums)
-    if total is None and type(totals.get(source)) is np.ndarray:  # type: ignore[arg-type]
-        sums.add(source)  # type: ignore[arg-type]  # what scatter_add makes is ours
+    if total is None and type(totals.get(source)) is np.ndarray:
+        sums.add(source)  # what scatter_add makes is ours
 
 
 first_read = STEPS[OPS[getitem]]

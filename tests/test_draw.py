@@ -102,6 +102,20 @@ def test_scalar_constants_and_parameters_stand_in_the_card_of_their_step(f, note
     assert (ir.cards[-1].note, len(ir.cards)) == (note, 2)
 
 
+def test_a_write_says_where_and_never_shows_an_address():
+    def f():
+        y, x = tg.zeros((3, 4)), leaf("x", 2)
+        y[1:, 0] = x
+        y.T[2].reshape(3, 1)[[0, 0]] = x[:1]
+        return y
+
+    shown = f()
+    notes = [card.note for card in draw(shown).ir.cards if card.title == "write"]
+    assert notes == ["[1:, 0]", ".transpose()[2].reshape((3, 1))[i64[2]]"]
+    assert str(draw(shown)) == str(draw(f()))
+    assert " at 0x" not in draw(shown).to_graphviz().source
+
+
 def test_an_array_used_twice_is_one_card():
     x, w = np.ones((2, 2)), leaf("w", 2, 2)
     assert sum(card.kind == "input" for card in draw(x @ w * (x @ w)).ir.cards) == 1

@@ -74,6 +74,8 @@ register(
 # einsum: the gradient of an operand is the einsum of the others and g.
 def unpack_einsum(args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Write either form of the call as explicit subscripts, one letter an axis, and the operands."""
+    if "subscripts" in params:  # a view is replayed: it was unpacked before
+        return args, params
     if not args:
         raise TypeError("einsum takes subscripts and arrays, got nothing")
     if isinstance(args[0], str):
@@ -137,6 +139,7 @@ def identity(n: int, like: Any) -> Any:
 register_each(
     np.einsum,
     einsum_operand,
+    view=True,  # of one array, whose axes are only moved, or of which a diagonal is read
     reads=["arrays"],
     forward=lambda *arrays, subscripts, optimize=False: np.einsum(subscripts, *arrays, optimize=optimize),
     unpack=unpack_einsum,

@@ -45,8 +45,10 @@ def put(x: Any, value: Any, path: Path) -> None:
     """Assign into NumPy's own array `x`."""
     spot, index = read(x, path[:-1]), path[-1][1]["index"]
     if len(path) > 1 and not np.may_share_memory(spot, x):  # in another memory layout a reshape copies
-        place = positions(x.shape, path).ravel()
-        x.flat[place] = np.broadcast_to(value, np.shape(read(x, path))).ravel()
+        place = positions(x.shape, path)
+        values = np.empty(place.shape, x.dtype)
+        values[...] = value
+        x.flat[place.ravel()] = values.ravel()
     else:
         spot[index] = value
 
