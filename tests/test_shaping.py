@@ -232,6 +232,18 @@ def test_insert_takes_every_kind_of_index(obj, axis):
         assert_moves_elements(lambda a, v: np.insert(a, obj, v, axis=axis), x, np.swapaxes(grid(3, 3), 0, 1))
 
 
+def test_insert_takes_masks_as_numpy_does():
+    """Of old, NumPy took them for numbers, and warned."""
+    mask = np.array([True, False, True])
+    try:
+        np.insert(np.ones(3), mask, 2.0)
+    except FutureWarning:
+        with pytest.raises(FutureWarning):
+            np.insert(leaf(np.ones(3)), mask, 2.0)
+    else:
+        assert_moves_elements(lambda x, v: np.insert(x, mask, v), grid(3), grid(2))
+
+
 def test_insert_casts_to_the_dtype_of_the_array_it_inserts_in():
     x, v = leaf(np.ones(2, np.float32)), leaf(2.5)
     y = np.insert(x, 1, v)

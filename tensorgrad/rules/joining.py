@@ -114,7 +114,6 @@ def flattened(arrays: Any) -> list[Any]:
         (((2, 3), (2,)), {"obj": 1, "axis": 1}),
         (((2, 3), (2, 1)), {"obj": [1], "axis": 1}),
         (((2, 3), (3,)), {"obj": [0, 0, 2], "axis": -2}),
-        (((3,), (2,)), {"obj": np.array([True, False, True])}),
         (((0,), (2,)), {"obj": [0, 0]}),
     ],
 )
