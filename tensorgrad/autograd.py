@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backends import astype, dtype_of, foreign
+from tensorgrad.backends import astype, dtype_of, foreign, owned
 from tensorgrad.errors import note_line
 from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.node import Array, Clock, Leaf, Node, enable_grad, no_grad
@@ -288,12 +288,12 @@ def apart(found: dict[Any, Any], held: Any) -> dict[Any, Any]:
     held = raw(held)
     for key, g in found.items():
         if type(g) is not ndarray or g.base is not None or g is held:
-            found[key] = np.array(g) if g is held else settle(g)
+            found[key] = owned(g) if g is held else settle(g)
     if len(set(map(id, found.values()))) < len(found):
         seen = set()
         for key, g in found.items():
             if id(g) in seen:
-                found[key] = g.copy()
+                found[key] = owned(g)
             seen.add(id(g))
     return found
 

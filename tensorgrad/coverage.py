@@ -70,7 +70,7 @@ def public(namespace: str) -> Iterator[tuple[str, Callable[..., Any]]]:
     for name in sorted(set(getattr(module, "__all__", dir(module)))):
         fn = getattr(module, name, None)
         if callable(fn) and not inspect.isclass(fn) and not name.startswith("_"):
-            yield f"{namespace}.{name}".replace("numpy", "np", 1), fn
+            yield f"{namespace}.{name}", fn
 
 
 def support() -> Support:
@@ -83,13 +83,13 @@ def support() -> Support:
     rows = Support()
     for namespace in NAMESPACES:
         for name, fn in public(namespace):
-            op = OPS.get(fn)
+            op, short = OPS.get(fn), name.replace("numpy", "np", 1)
             if op is not None:
-                rows.append(Row(name, op.kind, op.reason))
+                rows.append(Row(short, op.kind, op.reason))
             elif name in UNDISPATCHED:
-                rows.append(Row(name, "undispatched", UNDISPATCHED[name]))
+                rows.append(Row(short, "undispatched", UNDISPATCHED[name]))
             else:
-                rows.append(Row(name, "unknown"))
+                rows.append(Row(short, "unknown"))
     for name in dir(np.ndarray):
         if not name.startswith("_"):
             row = Row(f"ndarray.{name}", "refused", METHODS.get(name, ""))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from inspect import signature
 from operator import index as whole
+from types import FrameType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -184,6 +185,8 @@ class Tensor(Recorder):
 
     # How NumPy reaches it (NEP 13, NEP 18)
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **params: Any) -> Any:
+        if ufunc is np.add or ufunc is np.multiply or ufunc is np.subtract:
+            refuse_to_mislead(sys._getframe(1))
         if not params and method == "__call__" and (result := CALLS[ufunc, len(args)](*args)) is not unusual:
             return result
         for a in args:
@@ -196,6 +199,8 @@ class Tensor(Recorder):
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if fn in FACTS and len(args) == 1 and isinstance(args[0], Tensor) and not params:
             return fn(args[0]._data)
+        if fn is np.prod:
+            refuse_to_mislead(sys._getframe(1))
         if not params and (result := CALLS[fn, len(args)](*args)) is not unusual:
             return result
         if len(types) > 1:
@@ -438,7 +443,33 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
     out = (op.forward if op.kind == "step" else fn)(*raw(args), **raw(params))
     if op.kind == "plain":
         return out
-    return type(out)(map(wrap, out)) if isinstance(out, tuple | list) else wrap(out)
+    return wrap_all(out)
+
+
+def wrap_all(out: Any) -> Any:
+    """Return arrays as tensors, also inside lists, tuples and named tuples."""
+    if isinstance(out, list | tuple):
+        parts = map(wrap_all, out)
+        return type(out)(*parts) if hasattr(out, "_fields") else type(out)(parts)
+    return wrap(out)
+
+
+def refuse_to_mislead(caller: FrameType) -> None:
+    """Raise in the one place where NumPy, instead of asking a tensor, would give a wrong result without a word.
+
+    numpy.polynomial's evaluation is plain Python that adds axes to the coefficients if x is an ndarray. A tensor is
+    none, so that coefficients of several axes would be combined with the wrong elements of x.
+    """
+    if not caller.f_globals.get("__name__", "").startswith("numpy.polynomial."):
+        return
+    here = caller.f_locals
+    x, least = here.get("x"), 1 if "r" in here else 2
+    if isinstance(x, Tensor) and x.ndim and np.ndim(here.get("c", here.get("r"))) >= least and here.get("tensor"):
+        name = f"{caller.f_globals['__name__'].replace('numpy', 'np')}.{caller.f_code.co_name}"
+        raise TypeError(
+            f"{name} would misread an x that is a tensor beside coefficients of several axes: NumPy looks for an "
+            "ndarray. Call it for each column of coefficients and np.stack the results, or pass x.data"
+        )
 
 
 def gives_out(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]) -> bool:

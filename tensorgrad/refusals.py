@@ -17,5 +17,5 @@ METHODS = {
     "to_device": "a tensor is where its array is: make it from the array that t.data.to_device gives",
     "tobytes": "take t.numpy().tobytes()",
     "tofile": "take t.numpy().tofile(file), or np.save",
-    "view": "it reads bytes as another type, which has no derivative: take t[...] for a view, t.astype(dtype) to convert",
+    "view": "it reads bytes as another type: take t[...] for a view, t.astype(dtype) to convert",
 }

@@ -516,7 +516,7 @@ def test_an_error_names_the_users_line():
     assert f"{os.path.basename(__file__)}:" in notes(caught.value)
     assert "# this one" in notes(caught.value)
     with pytest.raises(TypeError) as caught:
-        np.add(leaf([1.0]), 1.0, casting="no")  # and this one
+        np.add(leaf([1.0]), 1.0, signature="dd->d")  # and this one
     assert "# and this one" in notes(caught.value)
 
 
@@ -553,10 +553,11 @@ def test_a_gradient_cannot_flow_into_a_numpy_array():
         np.sum(leaf([1.0]), out=np.zeros(()))
 
 
-@pytest.mark.parametrize("options", [{"casting": "no"}, {"where": np.array([True, False])}, {"dtype": np.float32}])
-def test_an_argument_that_no_rule_knows_is_refused(options):
-    with pytest.raises(TypeError, match=f"add has no derivative for {next(iter(options))}="):
-        np.add(leaf([1.0, 2.0]), 1.0, **options)
+def test_an_argument_that_no_rule_knows_is_refused():
+    with pytest.raises(TypeError, match="add has no derivative for signature="):
+        np.add(leaf([1.0, 2.0]), 1.0, signature="dd->d")
+    with pytest.raises(TypeError, match="tile has no derivative for|unexpected keyword"):
+        np.tile(leaf([1.0, 2.0]), 2, axis=0)
 
 
 def test_where_of_one_argument_is_refused():

@@ -169,18 +169,21 @@ def test_a_series_of_coefficients_that_require_a_gradient_raises(name):
 
 
 @pytest.mark.parametrize("name", names(SERIES))
-def test_a_series_takes_coefficients_of_more_axes_as_with_tensor_false(name):
-    """NumPy looks for an ndarray, and nothing tells a tensor that it is asked for another shape."""
+def test_a_series_with_coefficients_of_more_axes_is_refused_rather_than_misread(name):
+    """NumPy looks for an ndarray in x, and would combine the wrong elements."""
     fn, c = found(name), np.arange(6.0).reshape(2, 3)
-    y = fn(row(), c)
-    np.testing.assert_allclose(y.data, fn(X, c, tensor=False))
-    assert y.shape != fn(X, c).shape
+    for x in (row(), tg.tensor(X)):
+        with pytest.raises(TypeError, match=f"{name.replace('numpy', 'np')} would misread an x"):
+            fn(x, c)
+        np.testing.assert_allclose(fn(x, c, tensor=False).data, fn(X, c, tensor=False))
+    np.testing.assert_allclose(fn(row()[0], c).data, fn(X[0], c))
 
 
 def test_values_from_roots_are_plain_code_at_one_place():
     f = np.polynomial.polynomial.polyvalfromroots
     same_gradient(lambda x: f(x, [1.0, 3.0]), np.array(0.5), lambda x: 2 * x - 4)
-    np.testing.assert_allclose(f(row(), X[::-1]).data, np.prod(X - X[::-1]))
+    with pytest.raises(TypeError, match="would misread an x"):
+        f(row(), X[::-1])
     with pytest.raises(TypeError, match="would drop the gradient"):
         f(0.5, row())
 

@@ -45,6 +45,7 @@ register_plain(np.searchsorted, np.digitize, np.ravel_multi_index, np.unravel_in
 
 # Facts about shape, type and memory; texts
 register_plain(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.shares_memory)
+register_plain(np.common_type, np.save, np.savez, np.savez_compressed, np.savetxt)
 register_plain(np.may_share_memory, np.array_repr, np.array_str, np.array2string)
 
 # Dates, of which there are no tensors

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backends import astype, dispatched, foreign, scatter_add
+from tensorgrad.backends import astype, dispatched, foreign
 from tensorgrad.op import Case, composite, register, register_plain
-from tensorgrad.rules.sorting import held
 
 # Sign and step
 
@@ -118,20 +117,3 @@ for fn in (np.invert, np.bitwise_count):
     register(fn, cases=ONE, prepare=whole)
 for packing in (np.packbits, np.unpackbits):
     register(packing, cases=ONE[:1], prepare=lambda x: astype(np.abs(np.rint(x)), np.uint8))
-
-
-@composite(
-    np.bincount,
-    cases=[(((4,),), {}), (((4,),), {"minlength": 7})],
-    prepare=lambda w: (np.array([2, 0, 2, 5]), w),
-)
-def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    """Return how often each integer occurs, or the sum of its weights, in which there is a gradient."""
-    counts = np.bincount(held(x), minlength=minlength)
-    if weights is None:
-        return counts
-    if np.iscomplexobj(weights):
-        raise TypeError("Cannot cast complex weights to double: count real and imaginary parts")
-    if np.shape(weights) != np.shape(x):
-        raise ValueError("The weights and list don't have the same length.")
-    return scatter_add(astype(weights, np.float64), (held(x),), np.shape(counts))

@@ -10,11 +10,11 @@ RAISES = "raises"
 NO_ARRAYS = "takes no arrays"
 SERIES = (
     "runs as plain code in x, for coefficients in one row; coefficients that require a gradient raise; "
-    "coefficients of more axes are taken as with tensor=False, whatever is asked for: NumPy sees no array in x"
+    "coefficients of more axes raise unless tensor=False: NumPy sees no array in x"
 )
 FROM_ROOTS = (
     "runs as plain code in a number x; roots that require a gradient raise; "
-    "an x of more axes is taken as with tensor=False, whatever is asked for: NumPy sees no array in x"
+    "an x of more axes raises unless tensor=False: NumPy sees no array in x"
 )
 HOLDS = "holds the tensor as its coefficients, and its values are recorded; raises as long as np.atleast_1d does"
 MAPS = "raises on x; runs as plain code in the domains"
