@@ -47,12 +47,6 @@ def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.reshape(x, tuple(1 if i in axes else n for i, n in enumerate(shape)) if keepdims else rest)
 
 
-@composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"})], view=True)
-def ravel(a: Any, order: Any = "C") -> Any:
-    """Return all elements in one row."""
-    return np.reshape(a, (-1,), order=order)
-
-
 @composite(np.stack, cases=[(((2, 3), (2, 3)), {}), (((2, 3), (2, 3)), {"axis": -1})])
 def stack(arrays: Any, axis: int = 0) -> Any:
     """Join arrays along a new axis."""
