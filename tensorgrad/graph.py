@@ -203,6 +203,8 @@ class Tensor(Recorder):
             refuse_to_mislead(sys._getframe(1))
         if not params and (result := CALLS[fn, len(args)](*args)) is not unusual:
             return result
+        if fn is np.where and len(args) == 1 and not params:
+            return np.nonzero(raw(args[0]))
         if len(types) > 1:
             held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
             if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):

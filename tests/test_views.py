@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.backends import getitem
 from tensorgrad.op import OPS
+from tensorgrad.rules.write import write
 from tensorgrad.views import View
 
 
@@ -343,6 +345,15 @@ def test_an_index_array_and_flatten_give_copies():
     np.testing.assert_array_equal(base.data, [1.0, 2.0, 3.0])
 
 
+def test_ravel_copies_what_does_not_lie_in_one_piece_although_reshape_need_not():
+    a, t = np.arange(3.0), tg.tensor(np.arange(3.0))
+    for y in (a, t):
+        y[::-1].ravel()[0] = 7.0
+        y[::-1].reshape(-1)[1] = 8.0
+        y.ravel()[0] = 9.0
+    np.testing.assert_array_equal(t.data, a)
+
+
 def test_views_of_leaves_show_what_an_optimizer_did():
     w = leaf([1.0, 2.0])
     v = w[:1]
@@ -380,8 +391,36 @@ def test_index_arrays_that_are_reused_do_not_change_the_past():
     y, places = tg.zeros(3), np.array([0, 1])
     y[places] = x[:2]
     places[:] = 2
-    y.sum().backward()
-    np.testing.assert_array_equal(x.grad, [1.0, 1.0, 0.0])
+    (y * np.array([1.0, 2.0, 4.0])).sum().backward()
+    np.testing.assert_array_equal(x.grad, [1.0, 2.0, 0.0])
+    y, mask = x * 1.0, np.array([True, False, False])
+    y[mask] = 0.0
+    mask[:] = True
+    np.testing.assert_array_equal(tg.gradients(y, [x])[0], [0.0, 1.0, 1.0])
+
+
+def test_a_stale_view_that_is_written_elsewhere_brings_its_new_gradient():
+    x = leaf([1.0, 2.0])
+    y, z = x * 3.0, tg.zeros(1)
+    v = y[:1]
+    y[0] = x[1] ** 2
+    z[:] = v
+    np.testing.assert_array_equal(tg.gradients(z, [x])[0], [0.0, 4.0])
+
+
+def test_looking_at_a_stale_view_under_no_grad_does_not_cut_its_gradient():
+    x = leaf([1.0, 2.0])
+    y = x * 3.0
+    v = y[:1]
+    y[0] = x[1] ** 2
+    with tg.no_grad():
+        assert v.data == 4.0
+    np.testing.assert_array_equal(tg.gradients(v, [x])[0], [0.0, 4.0])
+
+
+def test_the_rule_of_a_write_says_what_the_pass_does():
+    op, path = OPS[write], ((getitem, {"index": 1}),)
+    np.testing.assert_array_equal(op.vjps[0](np.ones(3), None, np.ones(3), 2.0, path=path), [1.0, 0.0, 1.0])
 
 
 def test_a_view_taken_under_no_grad_joins_the_graph_when_its_base_is_written():

@@ -8,13 +8,6 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tensorgrad.backends import astype
 from tensorgrad.op import Case, composite
 
-
-@composite(np.ravel, cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"}), (((),), {})], view=True)
-def ravel(a: Any, order: Any = "C") -> Any:
-    """Return all elements in one row."""
-    return np.reshape(a, (-1,), order=order)
-
-
 if hasattr(np, "astype"):  # from NumPy 2.1 on
 
     @composite(np.astype, cases=[(((2, 3),), {"dtype": np.float64})])

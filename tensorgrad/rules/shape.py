@@ -26,6 +26,22 @@ register(
     cases=[(((2, 3),), {"shape": (3, 2)}), (((4,),), {"shape": (2, -1), "order": "F"}), (((),), {"shape": (1, 1)})],
     view=True,
 )
+
+
+def ravel(a: Any, order: str = "C") -> Any:
+    """`np.ravel`, which unlike reshape copies what does not lie in one piece: it may be no view where reshape is."""
+    if order not in ("C", "F"):
+        raise TypeError(f"ravel: order {order!r} depends on how the array lies in memory; use 'C' or 'F'")
+    return np.ravel(a) if order == "C" else np.ravel(a, order=order)  # type: ignore[call-overload]
+
+
+register(
+    np.ravel,
+    lambda g, _y, _x, order="C": reshape(g, np.shape(_x), order),
+    forward=ravel,
+    cases=[(((2, 3),), {}), (((2, 3),), {"order": "F"}), (((),), {})],
+    view=True,
+)
 register(
     np.transpose,
     lambda g, _y, _x, axes=None: np.transpose(g, None if axes is None else inverse(axes)),
