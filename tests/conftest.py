@@ -95,6 +95,8 @@ for fn in (np.hstack, np.vstack, np.dstack, np.column_stack):  # one sequence of
     USER_CALLS[fn] = lambda *arrays, fn=fn, **params: fn(arrays, **params)
 for fn in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require):
     USER_CALLS[fn] = lambda a, fn=fn, **params: fn(a, like=a, **params)
+if hasattr(np, "astype"):  # the dtype by place only
+    USER_CALLS[np.astype] = lambda x, dtype: np.astype(x, dtype)
 SHAPES = ((2, 3), (3,), (2, 1), ())  # that an elementwise op is shown with, where no others are drawn
 
 

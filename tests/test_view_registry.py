@@ -5,6 +5,12 @@ import pytest
 
 import tensorgrad as tg
 
+EXEMPT = {
+    np.broadcast_arrays: "NumPy warns of writing to its results, ours are read-only",
+    np.meshgrid: "likewise, without copies",
+    np.asfortranarray: "always a copy: whether NumPy makes one depends on how the array lies in memory",
+}
+
 
 def outs(result):
     return list(result) if isinstance(result, tuple | list) else [result]
@@ -17,7 +23,7 @@ def shared(call, arrays):
 
 def test_an_entry_says_that_it_gives_a_view_where_numpy_gives_one(call):
     arrays = call.values()
-    if arrays and any(shared(call, arrays)) and call.op.prepare is None:
+    if call.op.fn not in EXEMPT and arrays and any(shared(call, arrays)) and call.op.prepare is None:
         assert call.op.view, "NumPy's result shares memory: give the entry view=True"
 
 
@@ -25,8 +31,10 @@ def test_an_entry_says_that_it_gives_a_view_where_numpy_gives_one(call):
 @pytest.mark.parametrize("kind", [float, complex])
 def test_a_write_reaches_the_base_where_numpys_does_and_nothing_else(call, live, kind):
     arrays = [a.astype(kind) for a in call.values()]
-    if not call.op.view or call.op.prepare is not None:
+    if not call.op.view or call.op.prepare is not None or call.op.fn in EXEMPT:
         return
+    if kind is complex and call.params.get("dtype") is not None:
+        return  # a conversion, of which NumPy warns
     views = shared(call, arrays)
     results = outs(call(*arrays))
     base, *others = [tg.tensor(a, requires_grad=live) * 1.0 if a.ndim else tg.tensor(a) for a in arrays]

@@ -438,9 +438,9 @@ def test_the_memory_layout_survives_writes():
     """Whether a reshape is a view depends on it."""
     a = np.ones((2, 3)).T * 1.0
     t = np.transpose(tg.tensor(np.ones((2, 3)))) * 1.0
-    for write in (lambda y: y.__setitem__(0, 2.0), lambda y: y.__iadd__(np.ones((3, 2))), lambda y: y.sort()):
-        write(a)
-        write(t)
+    for change in (lambda y: y.__setitem__(0, 2.0), lambda y: y.__iadd__(np.ones((3, 2))), lambda y: y.sort()):
+        change(a)
+        change(t)
         assert t.data.strides == a.strides
         for order in "CF":
             t.reshape(-1, order=order)[0] = a.reshape(-1, order=order)[0] = 7.0

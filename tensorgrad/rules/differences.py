@@ -31,7 +31,7 @@ def steps(x: Any, axis: int) -> Any:
     return along(x, axis, 1, None) - along(x, axis, None, -1)
 
 
-@composite(np.diff, cases=DIFFERENCES)
+@composite(np.diff, cases=DIFFERENCES, view=True)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
     """Take differences n times."""
     if n < 0:

@@ -127,7 +127,9 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 # Apart
 @composite(
-    np.split, cases=[(((4, 3),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1})]
+    np.split,
+    cases=[(((4, 3),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1})],
+    view=True,
 )
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut an array into equal parts, or at the given places."""
@@ -146,6 +148,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         (((2, 5),), {"indices_or_sections": [1, 3], "axis": 1}),
         (((5,),), {"indices_or_sections": [-2, 9]}),
     ],
+    view=True,
 )
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut an array at the given places, or into parts of which the first are one longer."""
@@ -161,21 +164,29 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return [getitem(ary, along(axis, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 
 
-@composite(np.hsplit, cases=[(((4,),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3]})])
+@composite(
+    np.hsplit, cases=[(((4,),), {"indices_or_sections": 2}), (((2, 5),), {"indices_or_sections": [1, 3]})], view=True
+)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """Cut an array along its second axis, or the only one."""
     need_axes("hsplit", ary, 1)
     return split(ary, indices_or_sections, axis=1 if np.ndim(ary) > 1 else 0)
 
 
-@composite(np.vsplit, cases=[(((4, 2),), {"indices_or_sections": 2}), (((3, 2),), {"indices_or_sections": [1]})])
+@composite(
+    np.vsplit, cases=[(((4, 2),), {"indices_or_sections": 2}), (((3, 2),), {"indices_or_sections": [1]})], view=True
+)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """Cut an array of rows along its first axis."""
     need_axes("vsplit", ary, 2)
     return split(ary, indices_or_sections)
 
 
-@composite(np.dsplit, cases=[(((1, 2, 4),), {"indices_or_sections": 2}), (((1, 2, 3),), {"indices_or_sections": [1]})])
+@composite(
+    np.dsplit,
+    cases=[(((1, 2, 4),), {"indices_or_sections": 2}), (((1, 2, 3),), {"indices_or_sections": [1]})],
+    view=True,
+)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """Cut an array along its third axis."""
     need_axes("dsplit", ary, 3)
@@ -196,7 +207,9 @@ def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
 
 
 if hasattr(np, "unstack"):  # since NumPy 2.1
-    composite(np.unstack, cases=[(((2, 3),), {}), (((2, 3),), {"axis": -1}), (((2, 3, 2),), {"axis": 1})])(unstack)
+    composite(np.unstack, cases=[(((2, 3),), {}), (((2, 3),), {"axis": -1}), (((2, 3, 2),), {"axis": 1})], view=True)(
+        unstack
+    )
 
 
 # Without some elements

@@ -45,32 +45,36 @@ def array(object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K",
     return a if np.ndim(a) >= ndmin else np.reshape(a, (1,) * (ndmin - np.ndim(a)) + np.shape(a))
 
 
-@composite(np.asarray, cases=ARRAYS)
+@composite(np.asarray, cases=ARRAYS, view=True)
 def asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None) -> Any:
     """Make an array of nested lists; return one as it is."""
     del order, device
     return converted(a, dtype, copy)
 
 
-@composite(np.asanyarray, cases=ARRAYS)
+@composite(np.asanyarray, cases=ARRAYS, view=True)
 def asanyarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None) -> Any:
     """Do as np.asarray: tensors have no subclasses."""
     del order, device
     return converted(a, dtype, copy)
 
 
-@composite(np.require, cases=ARRAYS)
+@composite(np.require, cases=ARRAYS, view=True)
 def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
     """Do as np.asarray, but for an array of one's own if there are requirements: how it lies in memory, say."""
     return converted(a, dtype, True if requirements else None)
 
 
-for fn in (np.ascontiguousarray, np.asfortranarray):
+@composite(np.ascontiguousarray, cases=ARRAYS, view=True)
+def ascontiguousarray(a: Any, dtype: Any = None) -> Any:
+    """Make an array of one or more axes; how it lies in memory is not told apart."""
+    return array(a, dtype, copy=None, ndmin=1)
 
-    @composite(fn, cases=ARRAYS)
-    def contiguous(a: Any, dtype: Any = None) -> Any:
-        """Make an array of one or more axes."""
-        return array(a, dtype, copy=None, ndmin=1)
+
+@composite(np.asfortranarray, cases=ARRAYS)
+def asfortranarray(a: Any, dtype: Any = None) -> Any:
+    """Make an array of one or more axes, always a copy."""
+    return array(a, dtype, copy=True, ndmin=1)
 
 
 @composite(np.full, cases=[(((3,),), {"shape": (2, 3)}), (((2, 1),), {"shape": (2, 2), "dtype": "float64"})])

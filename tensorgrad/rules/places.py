@@ -49,7 +49,7 @@ def known(x: Any) -> Any:
     return x if foreign(x) and not isinstance(x, Recorder) else np.asarray(x)
 
 
-def composite_as_called(fn: Function, *, cases: Iterable[Case] = ()) -> Callable[[F], F]:
+def composite_as_called(fn: Function, *, cases: Iterable[Case] = (), view: bool = False) -> Callable[[F], F]:
     """Express a function of any number of arguments, as `composite` does the others.
 
     The body takes NumPy's parameters by name: `*args` as one tuple, and `**kwargs` as one dictionary.
@@ -60,7 +60,7 @@ def composite_as_called(fn: Function, *, cases: Iterable[Case] = ()) -> Callable
         return (), dict(signature.bind(*args, **params).arguments)
 
     def decorate(body: F) -> F:
-        composite(fn, cases=cases)(body)
+        composite(fn, cases=cases, view=view)(body)
         OPS[fn] = replace(OPS[fn], unpack=unpack)
         return body
 

@@ -61,7 +61,9 @@ def polyval(p: Any, x: Any) -> Any:
 
 
 @composite(
-    np.polyder, cases=[(((4,),), {}), (((5,),), {"m": 2}), (((2,),), {"m": 0}), (((1,),), {}), (((2,),), {"m": 4})]
+    np.polyder,
+    cases=[(((4,),), {}), (((5,),), {"m": 2}), (((2,),), {"m": 0}), (((1,),), {}), (((2,),), {"m": 4})],
+    view=True,
 )
 def polyder(p: Any, m: int = 1) -> Any:
     """Return the coefficients of the m-th derivative."""
@@ -77,6 +79,7 @@ def polyder(p: Any, m: int = 1) -> Any:
 @composite(
     np.polyint,
     cases=[(((3,),), {}), (((2,),), {"m": 2, "k": 1.5}), (((2,),), {"m": 2, "k": [1.0, 2.0]}), (((2,),), {"m": 0})],
+    view=True,
 )
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """Return the coefficients of the m-th integral, with the constants k in the order of integrations."""

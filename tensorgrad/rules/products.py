@@ -224,7 +224,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
     return np.sum(diagonal if dtype is None else astype(diagonal, dtype), axis=-1)
 
 
-@composite(np.linalg.diagonal, cases=LAST)
+@composite(np.linalg.diagonal, cases=LAST, view=True)
 def linalg_diagonal(x: Any, *, offset: int = 0) -> Any:
     """Return a diagonal of the last two axes."""
     return np.diagonal(x, offset=offset, axis1=-2, axis2=-1)
@@ -244,4 +244,4 @@ def matrix_transpose(x: Any) -> Any:
 
 
 for fn in (np.matrix_transpose, np.linalg.matrix_transpose):
-    composite(fn, cases=[(((2, 3),), {}), (((4, 2, 3),), {})])(matrix_transpose)
+    composite(fn, cases=[(((2, 3),), {}), (((4, 2, 3),), {})], view=True)(matrix_transpose)

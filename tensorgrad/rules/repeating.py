@@ -82,19 +82,19 @@ def one_or_all(arrays: list[Any]) -> Any:
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
-@composite_as_called(np.atleast_1d, cases=ONE_OR_MORE)
+@composite_as_called(np.atleast_1d, cases=ONE_OR_MORE, view=True)
 def atleast_1d(arys: tuple[Any, ...]) -> Any:
     """Give numbers an axis."""
     return one_or_all([as_it_is(a) if np.ndim(a) else np.reshape(a, (1,)) for a in arys])
 
 
-@composite_as_called(np.atleast_2d, cases=ONE_OR_MORE)
+@composite_as_called(np.atleast_2d, cases=ONE_OR_MORE, view=True)
 def atleast_2d(arys: tuple[Any, ...]) -> Any:
     """Make rows of numbers and vectors."""
     return one_or_all([as_it_is(a) if np.ndim(a) > 1 else np.reshape(a, (1, -1)) for a in arys])
 
 
-@composite_as_called(np.atleast_3d, cases=ONE_OR_MORE)
+@composite_as_called(np.atleast_3d, cases=ONE_OR_MORE, view=True)
 def atleast_3d(arys: tuple[Any, ...]) -> Any:
     """Make vectors columns of one plane, and matrices planes of depth one."""
     shapes: list[Any] = [(1, 1, 1), (1, -1, 1)]
@@ -109,7 +109,9 @@ def as_it_is(a: Any) -> Any:
 
 
 # A common shape
-@composite_as_called(np.broadcast_arrays, cases=[(((2, 1), (3,)), {}), (((), (2, 2), (1, 2)), {}), (((2,),), {})])
+@composite_as_called(
+    np.broadcast_arrays, cases=[(((2, 1), (3,)), {}), (((), (2, 2), (1, 2)), {}), (((2,),), {})], view=True
+)
 def broadcast_arrays(args: tuple[Any, ...], subok: bool = False) -> tuple[Any, ...]:
     """Broadcast arrays against each other; `subok` is about subclasses, which tensors have none of."""
     del subok
@@ -126,6 +128,7 @@ def broadcast_arrays(args: tuple[Any, ...], subok: bool = False) -> tuple[Any, .
         (((2,), (3,), (2,)), {}),
         (((3,),), {}),
     ],
+    view=True,
 )
 def meshgrid(xi: tuple[Any, ...], copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     """Return the coordinates of the points of a grid, an array for each axis."""

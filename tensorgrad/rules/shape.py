@@ -89,20 +89,12 @@ def inverse(axes: Any) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-@composite(np.rollaxis, cases=[(((2, 3, 4),), {"axis": -1}), (((2, 3, 4),), {"axis": 0, "start": 3})])
+@composite(np.rollaxis, cases=[(((2, 3, 4),), {"axis": -1}), (((2, 3, 4),), {"axis": 0, "start": 3})], view=True)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """Move an axis before that at `start`."""
     axis = normalize_axis_index(axis, np.ndim(a))
     start = normalize_axis_index(start, np.ndim(a) + 1) if start >= 0 else normalize_axis_index(start, np.ndim(a))
     return np.moveaxis(a, axis, start - (axis < start))
-
-
-for fn in (np.matrix_transpose, np.linalg.matrix_transpose):
-
-    @composite(fn, cases=[(((2, 3, 4),), {}), (((2, 3),), {})])
-    def matrix_transpose(x: Any) -> Any:
-        """Return the transpose of each matrix."""
-        return np.swapaxes(x, -1, -2)
 
 
 # Turns: undone by the opposite one
