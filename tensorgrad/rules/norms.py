@@ -1,5 +1,6 @@
 """Norms, written in sums, absolute values and singular values. Where a norm is 0, so is its slope."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ register(length, of_length, cases=[*REDUCTIONS, (((2, 0),), {"axis": -1})])
 
 def largest(x: Any, axis: Any, keepdims: bool = False) -> Any:
     """Return the maximum of numbers that are not negative; of none it is 0."""
-    return (np.max if np.size(x) else np.sum)(x, axis=axis, keepdims=keepdims)
+    return (np.sum if 0 in np.shape(x) else np.max)(x, axis=axis, keepdims=keepdims)
 
 
 def require_number(ord: Any) -> None:
@@ -92,7 +93,7 @@ def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) ->
 
 def stepping(x: Any) -> Any:
     """Return numbers of both signs whose sizes, and the sums of these in rows and columns, are apart: for tests."""
-    n = np.size(x)
+    n = math.prod(np.shape(x))
     return x * 0.1 + np.reshape(np.arange(1, n + 1, dtype=np.int8) * np.resize([1, -1], n).astype(np.int8), np.shape(x))
 
 
@@ -174,7 +175,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 def cond(x: Any, p: Any = None) -> Any:
     """Return the condition number; that of a singular matrix is infinite, and has no gradient."""
     require_number(p)
-    if not np.size(x):
+    if 0 in np.shape(x):
         raise np.linalg.LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from tensorgrad.backends import astype, getitem, scatter_add
+from tensorgrad.backends import astype, dispatched, getitem, scatter_add
 from tensorgrad.op import Case, composite, register, register_plain
 from tensorgrad.rules.linalg import conjugated, identity, transposed
 from tensorgrad.rules.matrices import separated
@@ -197,13 +197,13 @@ def diagonal_index(shape: tuple[int, ...], offset: int) -> tuple[Any, ...]:
     return ..., places, places + offset
 
 
-def on_diagonal(g: Any, _y: Any, _x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Put the gradient of a diagonal back in its place."""
-    shape = np.shape(_x)
+@dispatched
+def on_diagonal(x: Any, shape: tuple[int, ...], offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Return zeros of `shape`, with `x` on a diagonal: the transpose of reading it."""
     axes = [normalize_axis_index(axis, len(shape)) for axis in (axis1, axis2)]
     rest = tuple(n for axis, n in enumerate(shape) if axis not in axes)
     moved = (*rest, shape[axes[0]], shape[axes[1]])
-    return np.moveaxis(scatter_add(g, diagonal_index(moved, offset), moved), (-2, -1), axes)
+    return np.moveaxis(scatter_add(x, diagonal_index(moved, offset), moved), (-2, -1), axes)
 
 
 DIAGONALS: list[Case] = [
@@ -214,7 +214,20 @@ DIAGONALS: list[Case] = [
     (((2, 3),), {"offset": 5}),
 ]
 LAST: list[Case] = [(((3, 3),), {}), (((2, 3, 4),), {"offset": -1})]
-register(np.diagonal, on_diagonal, cases=DIAGONALS, view=True)
+register(
+    np.diagonal,
+    lambda g, _y, _x, offset=0, axis1=0, axis2=1: on_diagonal(g, np.shape(_x), offset, axis1, axis2),
+    cases=DIAGONALS,
+    view=True,
+)
+register(
+    on_diagonal,
+    lambda g, _y, _x, shape, offset=0, axis1=0, axis2=1: np.diagonal(g, offset, axis1, axis2),
+    cases=[
+        (((3,),), {"shape": (3, 3)}),
+        (((4, 2),), {"shape": (2, 4, 3), "offset": -1, "axis1": -1, "axis2": 0}),
+    ],
+)
 
 
 @composite(np.trace, cases=[*DIAGONALS, (((3, 3),), {"dtype": "float64"})])
