@@ -438,9 +438,9 @@ def test_the_memory_layout_survives_writes():
     """Whether a reshape is a view depends on it."""
     a = np.ones((2, 3)).T * 1.0
     t = np.transpose(tg.tensor(np.ones((2, 3)))) * 1.0
-    for write in (lambda y: y.__setitem__(0, 2.0), lambda y: y.__iadd__(np.ones((3, 2))), lambda y: y.sort()):
-        write(a)
-        write(t)
+    for change in (lambda y: y.__setitem__(0, 2.0), lambda y: y.__iadd__(np.ones((3, 2))), lambda y: y.sort()):
+        change(a)
+        change(t)
         assert t.data.strides == a.strides
         for order in "CF":
             t.reshape(-1, order=order)[0] = a.reshape(-1, order=order)[0] = 7.0
@@ -457,6 +457,15 @@ def test_a_view_by_reshape_finds_its_place_when_its_base_is_laid_out_otherwise(w
     expected = np.arange(6.0)
     write(expected[1:3])
     np.testing.assert_array_equal(w.data, expected.reshape(2, 3))
+
+
+def test_a_transpose_is_written_over_its_base():
+    """They begin at one address and have one shape: yet it is no writing of elements onto themselves."""
+    x = leaf(np.arange(4.0).reshape(2, 2))
+    y = x * 1.0
+    y[...] = y.T
+    np.testing.assert_array_equal(y.data, x.data.T)
+    np.testing.assert_array_equal(tg.gradients(y * x, [x])[0], x.data.T * 2.0)
 
 
 def test_a_value_with_more_axes_goes_into_an_empty_view():
@@ -696,9 +705,9 @@ def test_numpys_shuffle_warns_that_it_cannot_and_a_permutation_can():
 
 def test_no_grad_writes_values_and_cuts_the_gradient_there():
     x = leaf([1.0, 2.0])
-    y = x * 3.0
+    y, v = x * 3.0, x[1] * 5.0
     with tg.no_grad():
-        y[0] = x[1] * 5.0
+        y[0] = v
     (g,) = tg.gradients(y, [x])
     np.testing.assert_array_equal(g, [0.0, 3.0])
 
