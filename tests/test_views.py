@@ -354,6 +354,15 @@ def test_ravel_copies_what_does_not_lie_in_one_piece_although_reshape_need_not()
     np.testing.assert_array_equal(t.data, a)
 
 
+def test_a_reshape_of_a_small_view_of_a_written_buffer_is_a_copy_where_numpys_is():
+    a, t = np.zeros((8, 8)), tg.zeros((8, 8))
+    for y, row in ((a, np.ones(8)), (t, leaf(np.ones(8)))):
+        y[0] = row
+        y[::2, :2].reshape(-1)[0] = 9.0
+        y[1].reshape(2, 4)[1, 1] = 5.0
+    np.testing.assert_array_equal(t.data, a)
+
+
 def test_views_of_leaves_show_what_an_optimizer_did():
     w = leaf([1.0, 2.0])
     v = w[:1]
@@ -533,6 +542,9 @@ def test_values_that_gradients_share_are_not_changed_by_a_write():
     gx, gy = tg.gradients(x + y, [x, y], create_graph=True)
     gx += 1.0
     np.testing.assert_array_equal(gy.data, [1.0, 1.0])
+    gx, gy = tg.gradients((x + y) ** 2, [x, y], create_graph=True)
+    gx += 1.0
+    np.testing.assert_array_equal(gy.data, [8.0, 12.0])
     gx, gy = tg.gradients(np.concatenate((x, y)) ** 2, [x, y], create_graph=True)
     gx[...] = 0.0
     np.testing.assert_array_equal(gy.data, [6.0, 8.0])
