@@ -417,6 +417,16 @@ def test_a_stale_view_that_is_written_elsewhere_brings_its_new_gradient():
     np.testing.assert_array_equal(tg.gradients(z, [x])[0], [0.0, 4.0])
 
 
+def test_a_stale_view_requires_a_gradient_before_its_values_are_looked_at():
+    x, y = leaf([1.0, 2.0]), tg.zeros(2)
+    v = y[:1]
+    y[0] = x[1]
+    assert v.requires_grad
+    v = y[1:]
+    y[1] = x[0] ** 2
+    np.testing.assert_array_equal(tg.gradients(v, [x])[0], [2.0, 0.0])
+
+
 def test_looking_at_a_stale_view_under_no_grad_does_not_cut_its_gradient():
     x = leaf([1.0, 2.0])
     y = x * 3.0
