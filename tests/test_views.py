@@ -354,6 +354,15 @@ def test_ravel_copies_what_does_not_lie_in_one_piece_although_reshape_need_not()
     np.testing.assert_array_equal(t.data, a)
 
 
+def test_a_reshape_of_a_small_view_of_a_written_buffer_is_a_copy_where_numpys_is():
+    a, t = np.zeros((8, 8)), tg.zeros((8, 8))
+    for y, row in ((a, np.ones(8)), (t, leaf(np.ones(8)))):
+        y[0] = row
+        y[::2, :2].reshape(-1)[0] = 9.0
+        y[1].reshape(2, 4)[1, 1] = 5.0
+    np.testing.assert_array_equal(t.data, a)
+
+
 def test_views_of_leaves_show_what_an_optimizer_did():
     w = leaf([1.0, 2.0])
     v = w[:1]
@@ -408,6 +417,16 @@ def test_a_stale_view_that_is_written_elsewhere_brings_its_new_gradient():
     np.testing.assert_array_equal(tg.gradients(z, [x])[0], [0.0, 4.0])
 
 
+def test_a_stale_view_requires_a_gradient_before_its_values_are_looked_at():
+    x, y = leaf([1.0, 2.0]), tg.zeros(2)
+    v = y[:1]
+    y[0] = x[1]
+    assert v.requires_grad
+    v = y[1:]
+    y[1] = x[0] ** 2
+    np.testing.assert_array_equal(tg.gradients(v, [x])[0], [2.0, 0.0])
+
+
 def test_looking_at_a_stale_view_under_no_grad_does_not_cut_its_gradient():
     x = leaf([1.0, 2.0])
     y = x * 3.0
@@ -457,6 +476,15 @@ def test_a_view_by_reshape_finds_its_place_when_its_base_is_laid_out_otherwise(w
     expected = np.arange(6.0)
     write(expected[1:3])
     np.testing.assert_array_equal(w.data, expected.reshape(2, 3))
+
+
+def test_a_transpose_is_written_over_its_base():
+    """They begin at one address and have one shape: yet it is no writing of elements onto themselves."""
+    x = leaf(np.arange(4.0).reshape(2, 2))
+    y = x * 1.0
+    y[...] = y.T
+    np.testing.assert_array_equal(y.data, x.data.T)
+    np.testing.assert_array_equal(tg.gradients(y * x, [x])[0], x.data.T * 2.0)
 
 
 def test_a_value_with_more_axes_goes_into_an_empty_view():
@@ -524,6 +552,9 @@ def test_values_that_gradients_share_are_not_changed_by_a_write():
     gx, gy = tg.gradients(x + y, [x, y], create_graph=True)
     gx += 1.0
     np.testing.assert_array_equal(gy.data, [1.0, 1.0])
+    gx, gy = tg.gradients((x + y) ** 2, [x, y], create_graph=True)
+    gx += 1.0
+    np.testing.assert_array_equal(gy.data, [8.0, 12.0])
     gx, gy = tg.gradients(np.concatenate((x, y)) ** 2, [x, y], create_graph=True)
     gx[...] = 0.0
     np.testing.assert_array_equal(gy.data, [6.0, 8.0])
@@ -696,9 +727,9 @@ def test_numpys_shuffle_warns_that_it_cannot_and_a_permutation_can():
 
 def test_no_grad_writes_values_and_cuts_the_gradient_there():
     x = leaf([1.0, 2.0])
-    y = x * 3.0
+    y, v = x * 3.0, x[1] * 5.0
     with tg.no_grad():
-        y[0] = x[1] * 5.0
+        y[0] = v
     (g,) = tg.gradients(y, [x])
     np.testing.assert_array_equal(g, [0.0, 3.0])
 
