@@ -465,8 +465,8 @@ def refuse_to_mislead(caller: FrameType) -> None:
     if not caller.f_globals.get("__name__", "").startswith("numpy.polynomial."):
         return
     here = caller.f_locals
-    x, least = here.get("x"), 1 if "r" in here else 2
-    if isinstance(x, Tensor) and x.ndim and np.ndim(here.get("c", here.get("r"))) >= least and here.get("tensor"):
+    x, coefficients, least = here.get("x"), np.shape(here.get("c", here.get("r", 0))), 1 if "r" in here else 2
+    if isinstance(x, Tensor) and x.ndim and len(coefficients) >= least and here.get("tensor"):
         name = f"{caller.f_globals['__name__'].replace('numpy', 'np')}.{caller.f_code.co_name}"
         raise TypeError(
             f"{name} would misread an x that is a tensor beside coefficients of several axes: NumPy looks for an "

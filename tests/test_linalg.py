@@ -74,7 +74,6 @@ def test_results_are_numpys_named_tuples(fn, x):
         np.testing.assert_allclose(part.data, getattr(expected, name), rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="the engine makes a tuple's type of a list, not of its parts")
 @pytest.mark.parametrize(("fn", "x"), NAMED, ids=lambda v: getattr(v, "__name__", ""))
 def test_results_are_numpys_named_tuples_without_gradient_too(fn, x):
     found = fn(tg.tensor(x))
