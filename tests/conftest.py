@@ -18,7 +18,7 @@ with contextlib.suppress(ImportError):  # without SciPy, its functions are not t
 
 # Reproducible by default; `pytest --hypothesis-profile=explore` searches further, from another start each time.
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
-settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=10)
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=4)
 settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=QUIET)
 settings.load_profile("ci")
 
