@@ -279,7 +279,7 @@ def slope(start, steps):
     return found
 
 
-@settings(max_examples=15 * settings.default.max_examples)
+@settings(max_examples=40 * settings.default.max_examples)
 @given(programs())
 def test_values_and_gradients_of_a_program_are_numpys(program):
     start, steps = program
@@ -295,7 +295,7 @@ def gradient(start, steps):
     return tg.gradients(run(leaf, steps), [leaf])[0]
 
 
-@settings(max_examples=5 * settings.default.max_examples)
+@settings(max_examples=12 * settings.default.max_examples)
 @given(programs(6))
 def test_second_gradients_of_a_program_are_slopes_of_the_first(program):
     start, steps = program
