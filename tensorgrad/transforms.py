@@ -40,7 +40,8 @@ def inside() -> Iterator[bool]:
 def variable(x: Any) -> Tensor:
     """Return a tensor for one argument of a function: a new one, so that each transform has its own."""
     if isinstance(x, Tensor) and x.requires_grad:
-        return np.positive(x)  # type: ignore[no-any-return]  # still connected to what x came from
+        connected: Any = np.positive(x)  # to what x came from
+        return connected  # type: ignore[no-any-return]
     data = x._data if isinstance(x, Tensor) else np.asarray(x) if not hasattr(x, "__array_function__") else x
     if dtype_of(data).kind not in "fc":
         if dtype_of(data).kind not in "iu" or np.ndim(data) or isinstance(x, np.ndarray | np.generic):
@@ -114,7 +115,7 @@ def one(trees: Sequence[Any], argnums: Argnums) -> Any:
     return trees[0] if isinstance(argnums, int | np.integer) else tuple(trees)
 
 
-def scalar(y: Any, f: Function) -> Tensor:
+def scalar(y: Any, f: Function) -> Any:
     """Return the value of a function to derive; raise unless it is one real number that depends on something."""
     if not isinstance(y, Tensor):
         if not isinstance(y, np.ndarray | np.generic | int | float):

@@ -14,11 +14,9 @@ Path = tuple[Any, ...]
 
 def is_array(x: Any) -> bool:
     """Whether x is an array, a tensor or a number: what gradients can belong to."""
-    return (
-        isinstance(x, Recorder | np.ndarray | np.generic | int | float | complex)
-        and not isinstance(x, bool)
-        or foreign(x)
-    )
+    if isinstance(x, bool):
+        return False
+    return isinstance(x, Recorder | np.ndarray | np.generic | int | float | complex) or foreign(x)
 
 
 def parts(tree: Tree) -> dict[Any, Any] | None:
@@ -30,7 +28,7 @@ def parts(tree: Tree) -> dict[Any, Any] | None:
     if hasattr(type(tree), "__dataclass_fields__"):
         return {name: getattr(tree, name) for name in type(tree).__dataclass_fields__}
     if is_module(tree):
-        return vars(tree)
+        return dict(vars(tree))
     return None
 
 
