@@ -146,9 +146,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
         trace = Trace(f, args, params, numbers(argnums, args, f))
         y, aux = trace.out if has_aux else (trace.out, None)
         y = scalar(y, f)
-        found = (
-            trace.gradients(np.reshape(y, ())) if y.requires_grad else [np.zeros_like(x._data) for x in trace.variables]
-        )
+        found = trace.gradients(y.reshape(())) if y.requires_grad else [np.zeros_like(x._data) for x in trace.variables]
         found = [trace.finished(g, x) for g, x in zip(found, trace.given, strict=True)]
         value = trace.finished(y, next((x for x in trace.given if not isinstance(x, float | int)), 0.0))
         gradient = one(trace.like_inputs(found), argnums)
@@ -241,7 +239,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     along = [x for tangent in tangents for _, x in leaves(tangent)]
     if [np.shape(x) for x in along] != [x.shape for x in trace.variables]:
         raise ValueError(
-            f"tangents of shape {[np.shape(x) for x in along]} do not fit primals of {[x.shape for x in trace.variables]}"
+            f"tangents of {[np.shape(x) for x in along]} do not fit primals of {[x.shape for x in trace.variables]}"
         )
     nested = trace.nested or any(isinstance(x, Tensor) and x.requires_grad for x in along)
     outs, found = dict(leaves(trace.out)), {}
