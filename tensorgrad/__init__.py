@@ -10,6 +10,7 @@ from tensorgrad.graph import Tensor
 from tensorgrad.node import enable_grad, no_grad
 from tensorgrad.op import composite, register
 from tensorgrad.primitive import primitive
+from tensorgrad.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from tensorgrad import data, nn, optim, testing, train, viz
@@ -29,6 +30,15 @@ __all__ = [
     "ones",
     "tensor",
     "zeros",
+    # Functions of functions
+    "elementwise_grad",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "value_and_grad",
+    "vjp",
     # New operations
     "composite",
     "primitive",
