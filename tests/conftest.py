@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import tensorgrad as tg
-from tensorgrad.op import OPS, Each, Op
+from tensorgrad.op import OPS, Op
+from tensorgrad.testing.entries import cases_of, sample
 
 with contextlib.suppress(ImportError):  # without SciPy, its functions are not tested
     import tensorgrad.rules.special
@@ -97,7 +98,6 @@ for fn in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, n
     USER_CALLS[fn] = lambda a, fn=fn, **params: fn(a, like=a, **params)
 if hasattr(np, "astype"):  # the dtype by place only
     USER_CALLS[np.astype] = lambda x, dtype: np.astype(x, dtype)
-SHAPES = ((2, 3), (3,), (2, 1), ())  # that an elementwise op is shown with, where no others are drawn
 
 
 @dataclass(frozen=True)
@@ -126,33 +126,13 @@ class Call:
         return not self.op.cases
 
     def values(self, seed: int = 0, shapes: Any = None) -> list[np.ndarray]:
-        """Return arrays for this call, in the op's domain, of which no two elements tie or come near a kink.
-
-        They are points of one grid, which has none at 0, in an order that `seed` says.
-        """
-        shapes = self.shapes if shapes is None else shapes
-        domain = self.op.domain
-        intervals = domain if isinstance(domain[0], tuple) else (domain,) * len(shapes)
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        step = min(high - low for low, high in intervals) / (sum(sizes) + 2)
-        rng, taken, arrays = np.random.default_rng(seed), set(), []
-        for (low, high), shape, size in zip(intervals, shapes, sizes, strict=True):
-            free = [k for k in range(int(low // step), int(high // step) + 1) if k not in taken]
-            free = [k for k in free if low <= (k + 0.37) * step <= high]
-            chosen = rng.choice(free, size, replace=False) if size else np.zeros(0)
-            taken.update(chosen)
-            arrays.append(((chosen + 0.37) * step).reshape(shape))
-        return arrays
+        """Return arrays for this call, in the op's domain; see `sample`."""
+        return sample(self.op, self.shapes if shapes is None else shapes, seed)
 
 
 def calls_of(op: Op) -> list[Call]:
     """Return the calls that an op's entry says to test; none if it does not say enough."""
-    if op.cases:
-        return [Call(op, shapes, params) for shapes, params in op.cases]
-    if op.kind == "composite" or isinstance(op.vjps, Each):
-        return []
-    n = len(op.vjps) or (op.fn.nin if isinstance(op.fn, np.ufunc) else 1)
-    return [Call(op, SHAPES[:n])]
+    return [Call(op, shapes, params) for shapes, params in cases_of(op)]
 
 
 def calls(*kinds: str) -> Iterator[Call]:
