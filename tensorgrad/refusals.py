@@ -10,6 +10,9 @@ METHODS = {
     "dumps": "take pickle.dumps(t.detach())",
     "flags": "take t.data.flags",
     "getfield": "it reads bytes as another type, which has no derivative: take t.data.getfield",
+    "itemset": "NumPy 2 has dropped it: assign to t[index]",
+    "newbyteorder": "NumPy 2 has dropped it: take t.data.view(t.dtype.newbyteorder())",
+    "ptp": "NumPy 2 has dropped it: write np.ptp(t)",
     "resize": "a tensor keeps its shape: write np.resize(t, shape), or t.reshape(shape)",
     "setfield": "it writes bytes as another type: assign to t[...]",
     "setflags": "take t.data.setflags",
@@ -17,5 +20,6 @@ METHODS = {
     "to_device": "a tensor is where its array is: make it from the array that t.data.to_device gives",
     "tobytes": "take t.numpy().tobytes()",
     "tofile": "take t.numpy().tofile(file), or np.save",
+    "tostring": "NumPy 2 has dropped it: take t.numpy().tobytes()",
     "view": "it reads bytes as another type: take t[...] for a view, t.astype(dtype) to convert",
 }
