@@ -11,6 +11,7 @@ import numpy as np
 from tensorgrad.graph import Tensor
 from tensorgrad.op import OPS
 from tensorgrad.refusals import METHODS
+from tensorgrad.rules import load
 from tensorgrad.rules.undispatched import UNDISPATCHED
 
 NAMESPACES = (
@@ -80,6 +81,7 @@ def support() -> Support:
     >>> rows["np.tanh"].kind, rows["np.sign"].kind, rows["np.argmax"].kind
     ('rules', 'step', 'plain')
     """
+    load()
     rows = Support()
     for namespace in NAMESPACES:
         for name, fn in public(namespace):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tensorgrad import rules  # noqa: F401  # fills OPS
+from tensorgrad import rules  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
 from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # tick
@@ -496,7 +496,8 @@ OUT = Outs()
 
 
 def learn(fn: Callable[..., Any]) -> bool:
-    """Register the rules of SciPy's functions when the first of them meets a tensor, and say whether `fn` is one."""
+    """Load the families of rules that were not needed so far, and SciPy's; say whether `fn` is in the table now."""
+    rules.load()
     special = sys.modules.get("scipy.special")
     if special is not None and getattr(special, getattr(fn, "__name__", ""), None) is fn:
         importlib.import_module("tensorgrad.rules.special")  # not before: SciPy is never required

@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, settings
 
 import tensorgrad as tg
 from tensorgrad.op import OPS, Op
+from tensorgrad.rules import load
 from tensorgrad.testing.entries import cases_of, sample
 
 with contextlib.suppress(ImportError):  # without SciPy, its functions are not tested
     import tensorgrad.rules.special
 
+load()
 # Reproducible by default; `pytest --hypothesis-profile=explore` searches further, from another start each time.
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=4)

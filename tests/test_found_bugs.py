@@ -131,8 +131,8 @@ def test_out_is_refused_also_where_it_is_passed_by_position():
     x, out = leaf([1.0, 3.0]), np.zeros(2)
     with pytest.raises(TypeError, match="a NumPy array cannot hold what a gradient flows to"):
         np.clip(x, 0, 2, out)
-    with pytest.raises(TypeError, match="a NumPy array cannot hold what a gradient flows to"):
-        np.concatenate((x, x), 0, np.zeros(4))
+    with pytest.raises(TypeError, match="a NumPy array cannot hold what a gradient flows to|no derivative for out="):
+        np.concatenate((x, x), 0, np.zeros(4))  # of which NumPy 2.0 does not know where it takes out
 
 
 def test_composites_of_constants_are_numpys_own():

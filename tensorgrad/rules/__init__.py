@@ -1,57 +1,27 @@
-"""The derivative rules of NumPy's functions, a table per family. Importing this package fills `op.OPS`."""
+"""The derivative rules of NumPy's functions, a table per family. Importing this package fills `op.OPS`.
 
-from tensorgrad.rules import (
-    applying,
-    composite,
-    constant,
-    covariance,
-    cumulative,
-    determinants,
-    differences,
-    eigen,
-    elementwise,
-    factors,
-    fourier,
-    histograms,
-    index,
-    joining,
-    linalg,
-    making,
-    nan,
-    norms,
-    padding,
-    parts,
-    polynomials,
-    products,
-    quantile,
-    reduce,
-    repeating,
-    selecting,
-    shape,
-    signals,
-    singular,
-    solving,
-    sorting,
-    statistics,
-    write,
-)
+The families that most programs need are imported at once, the others by `load`, when a function is not found: to
+import all would take longer than to import NumPy's own core.
+"""
 
-__all__ = [
+import importlib
+
+from tensorgrad.op import OPS
+from tensorgrad.rules import composite, constant, elementwise, index, linalg, reduce, shape, write
+
+__all__ = ["composite", "constant", "elementwise", "index", "linalg", "load", "reduce", "shape", "write"]
+
+FAMILIES = (
     "applying",
-    "composite",
-    "constant",
     "covariance",
     "cumulative",
     "determinants",
     "differences",
     "eigen",
-    "elementwise",
     "factors",
     "fourier",
     "histograms",
-    "index",
     "joining",
-    "linalg",
     "making",
     "nan",
     "norms",
@@ -60,14 +30,24 @@ __all__ = [
     "polynomials",
     "products",
     "quantile",
-    "reduce",
     "repeating",
     "selecting",
-    "shape",
     "signals",
     "singular",
     "solving",
     "sorting",
     "statistics",
-    "write",
-]
+)
+
+
+def load() -> bool:
+    """Import the other families, and say whether that was still to do. Entries that a user has made since are kept."""
+    global FAMILIES
+    wanted, FAMILIES = FAMILIES, ()
+    before = dict(OPS)
+    for name in wanted:
+        importlib.import_module(f"tensorgrad.rules.{name}")
+    for fn, op in before.items():
+        if OPS[fn] is not op:
+            OPS[fn] = op
+    return bool(wanted)

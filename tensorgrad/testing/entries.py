@@ -10,6 +10,7 @@ from tensorgrad.creation import tensor
 from tensorgrad.graph import Tensor, wrap
 from tensorgrad.node import Leaf
 from tensorgrad.op import OPS, Case, Each, Op
+from tensorgrad.rules import load
 from tensorgrad.testing.gradcheck import gradcheck
 
 Array = np.ndarray[Any, Any]
@@ -66,6 +67,7 @@ def check_op(fn: Callable[..., Any]) -> int:
     >>> check_op(cube)
     1
     """
+    load()
     op = OPS.get(fn)
     if op is None or op.kind not in ("rules", "composite"):
         raise ValueError(f"{getattr(fn, '__name__', fn)} has no derivative in the registry: tg.register gives it one")
