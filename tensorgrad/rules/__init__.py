@@ -11,7 +11,7 @@ from tensorgrad.rules import composite, constant, elementwise, index, linalg, re
 
 __all__ = ["composite", "constant", "elementwise", "index", "linalg", "load", "reduce", "shape", "write"]
 
-FAMILIES = (
+FAMILIES: tuple[str, ...] = (
     "applying",
     "covariance",
     "cumulative",
