@@ -1,5 +1,8 @@
 """The check of an entry, which users call for their own ops."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -47,3 +50,22 @@ def test_an_entry_without_calls_says_so(monkeypatch):
     tg.composite(np.trapezoid)(lambda y: np.sum(y))
     with pytest.raises(ValueError, match="shows no call"):
         check_op(np.trapezoid)
+
+
+def test_the_other_families_are_loaded_when_needed_and_keep_a_users_entry():
+    code = """
+import threading, numpy as np, tensorgrad as tg
+from tensorgrad.op import OPS
+assert np.linalg.inv not in OPS
+tg.register(np.sinc, lambda g, y, _x: g * 7.0)
+x = tg.tensor(np.eye(2) * 2, requires_grad=True)
+found = []
+threads = [threading.Thread(target=lambda: found.append(np.linalg.inv(x).sum().item())) for _ in range(4)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+assert found == [1.0] * 4, found
+t = tg.tensor(0.5, requires_grad=True)
+np.sinc(t).backward()
+assert t.grad == 7.0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -43,11 +43,11 @@ FAMILIES: tuple[str, ...] = (
 def load() -> bool:
     """Import the other families, and say whether that was still to do. Entries that a user has made since are kept."""
     global FAMILIES
-    wanted, FAMILIES = FAMILIES, ()
-    before = dict(OPS)
+    wanted, before = FAMILIES, dict(OPS)
     for name in wanted:
         importlib.import_module(f"tensorgrad.rules.{name}")
     for fn, op in before.items():
         if OPS[fn] is not op:
             OPS[fn] = op
+    FAMILIES = ()  # only now: another thread may be asking at the same time
     return bool(wanted)
