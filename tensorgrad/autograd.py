@@ -207,12 +207,17 @@ def each_step(
                 error.add_note("a rule that reads the values of an argument must not underscore it")
             note_line(error)
             raise
-        if source in totals:
-            add(totals, source, term, sums)
-        else:
-            totals[source] = term
-            if source.op is not None:
-                heappush(waiting, (source.seq, source))
+        give(source, term, totals, waiting, sums)
+
+
+def give(source: Node, term: Any, totals: dict[Node, Any], waiting: list[tuple[int, Node]], sums: set[Node]) -> None:
+    """Add a term to a node's gradient; a node that is new, and no leaf, has its turn later."""
+    if source in totals:
+        add(totals, source, term, sums)
+    else:
+        totals[source] = term
+        if source.op is not None:
+            heappush(waiting, (source.seq, source))
 
 
 def first(op: Op) -> Callable[..., Any] | None:

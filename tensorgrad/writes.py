@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd import STEPS, add, match, push
+from tensorgrad.autograd import STEPS, give, match
 from tensorgrad.backends import NUMPY, PLAIN, foreign, getitem, names_places_once, owned
 from tensorgrad.graph import Tensor, compatible, frozen, label, raw, record, stand_in, wrap
 from tensorgrad.node import Array, Leaf, Node, is_recording, tick
@@ -208,25 +208,15 @@ def step_back(
     if source is not None and (needed is None or source in needed):
         term = match(arrived(g, path, live, source.shape), source.shape, source.dtype)
         term = owned(term) if in_place else term
-        if source in totals:
-            add(totals, source, term, sums)
-        else:
-            totals[source] = term
-            if source.op is not None:
-                push(waiting, (source.seq, source))
+        give(source, term, totals, waiting, sums)
     if base is not None and (needed is None or base in needed):
         if in_place:
             put(g, 0, path)
         else:
             g = write(g, 0.0, path=path)
-        if base in totals:
-            add(totals, base, g, sums)
-        else:
-            totals[base] = g
-            if type(g) is np.ndarray:
-                sums.add(base)
-            if base.op is not None:
-                push(waiting, (base.seq, base))
+        if base not in totals and type(g) is np.ndarray:
+            sums.add(base)
+        give(base, g, totals, waiting, sums)
 
 
 STEPS[OPS[write]] = step_back
