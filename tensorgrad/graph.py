@@ -415,7 +415,7 @@ class Calls(dict[tuple[Callable[..., Any], int], Callable[..., Any]]):
 
     def __missing__(self, key: tuple[Callable[..., Any], int]) -> Callable[..., Any]:
         fn, n = key
-        op = OPS.get(fn) or (OPS[fn] if learn(fn) else None)
+        op = OPS[fn] if learn(fn) else None
         if op is None or op.kind != "rules" or op.unpack is not None or op.view or len(op.reads) != n or n > MOST:
             return unusual
         numbers = n == 2 and isinstance(fn, np.ufunc) and fn not in (np.power, np.matmul)  # power's rule looks at them
@@ -496,7 +496,9 @@ OUT = Outs()
 
 
 def learn(fn: Callable[..., Any]) -> bool:
-    """Load the families of rules that were not needed so far, and SciPy's; say whether `fn` is in the table now."""
+    """Say whether `fn` is in the table; if not, load the families of rules not needed so far, SciPy's too, and look."""
+    if fn in OPS:
+        return True
     rules.load()
     special = sys.modules.get("scipy.special")
     if special is not None and getattr(special, getattr(fn, "__name__", ""), None) is fn:

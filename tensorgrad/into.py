@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import Recorder, astype, getitem
-from tensorgrad.graph import OUT, Tensor, any_live, raw, record, wrap
+from tensorgrad.graph import OUT, Tensor, any_live, learn, raw, record, wrap
 from tensorgrad.node import is_recording
 from tensorgrad.op import OPS, register_write
 from tensorgrad.rules.write import positions
@@ -67,7 +67,7 @@ def converted(fn: np.ufunc, args: tuple[Any, ...], params: dict[str, Any]) -> An
     params = {name: value for name, value in params.items() if name not in ("order", "subok")}
     if casting != "same_kind":
         fn(*raw(args), dtype=dtype, casting=casting)  # NumPy says what it cannot cast
-    if dtype is not None and OPS.get(fn) is not None and OPS[fn].kind == "rules":
+    if dtype is not None and learn(fn) and OPS[fn].kind == "rules":
         for a in args:
             if isinstance(a, Tensor | np.ndarray) and not np.can_cast(a.dtype, dtype, casting):
                 raise TypeError(
@@ -153,7 +153,7 @@ def reduce(fn: np.ufunc, array: Any, axis: Any = 0, keepdims: bool = False, **pa
 
 def accumulate(fn: np.ufunc, array: Any, axis: int = 0, **params: Any) -> Any:
     """Return `fn.accumulate`."""
-    if fn in (np.add, np.multiply) and OPS.get(np.cumsum) and OPS.get(np.cumprod):
+    if fn in (np.add, np.multiply):
         return (np.cumsum if fn is np.add else np.cumprod)(array, axis=axis, **params)
     rows = np.moveaxis(converted_to(array, params), axis, 0)
     totals = [rows[0]] if np.shape(rows)[0] else []
@@ -249,7 +249,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     """Do np.put: values by place in the flat array, repeated if there are too few."""
     require_tensor(a, "np.put", (v,))
     if not isinstance(a, Tensor):
-        np.put(a, raw(ind), raw(v), mode)  # type: ignore[arg-type]
+        np.put(a, raw(ind), raw(v), mode)  # type: ignore[arg-type]  # mode is one of NumPy's words
         return
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"np.put: mode is 'raise', 'wrap' or 'clip', got {mode!r}")

@@ -108,7 +108,7 @@ def recorder(
         "n": ", ".join(f"n{i}" for i in range(n)),
         "fn": "call" if free else "fn",
         "constant": " and ".join(f"n{i} is None" for i in range(n)),
-        "leave": f"if {' and '.join(f'type({name}) is not Tensor' for name in names)}: return out" if free else "",
+        "leave": f"if {' and '.join(f'type({name}) in PLAIN' for name in names)}: return out" if free else "",
         "outs": "out, work" if work else "out",
         "work": "work" if work else "out",
         "keep": ", ".join(f"keep{i}" for i in range(n)),

@@ -1,6 +1,8 @@
 """Every bug that was ever found and fixed, as an example; those of one function stand beside its other tests."""
 
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -259,3 +261,22 @@ def test_a_tensor_may_be_compared_with_what_is_no_number():
     t = leaf([1.0, 2.0])
     assert (t == "text") is False and (t != "text") is True
     assert (t == None).tolist() == [False, False]  # noqa: E711  # elementwise, as NumPy's arrays
+
+
+def test_a_function_of_ours_gives_a_tensor_for_a_view_as_for_any_tensor():
+    """It gave an array for a view without gradient, or under no_grad."""
+    x = leaf([-1.0, 2.0])
+    assert isinstance(tg.nn.relu(tg.tensor([-1.0, 2.0])[:1]), tg.Tensor)
+    with tg.no_grad():
+        assert isinstance(tg.nn.sigmoid((x * 1.0)[:1]), tg.Tensor)
+    assert isinstance(tg.nn.relu(np.ones(2)), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "call", ["np.float_power(t, 2.0, dtype=np.float32)", "np.add.accumulate(t)", "np.linalg.norm(t)"]
+)
+def test_a_first_call_does_not_depend_on_what_was_called_before(call):
+    """Families of rules are loaded when needed: a lookup that did not load them gave another result, or an error."""
+    made = "t = tg.tensor([1.0, 2.0], dtype=np.float32, requires_grad=True)"
+    code = f"import numpy as np, tensorgrad as tg; {made}; {call}"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -131,7 +131,7 @@ def mirrors(x: Any, axis: int, widths: Pair, mode: str, odd: bool) -> Pair:
 
 def coefficients(n: int, edge: int, widths: Pair, mode: str) -> Any:
     """Return how often each element of an odd reflection counts the element at `edge`."""
-    return np.pad((np.arange(n) == edge) * 1, widths, mode=mode, reflect_type="odd")  # type: ignore[call-overload]
+    return np.pad((np.arange(n) == edge) * 1, widths, mode=mode, reflect_type="odd")  # type: ignore[call-overload]  # mode likewise
 
 
 def need_elements(x: Any, axis: int) -> None:
