@@ -273,10 +273,10 @@ def test_a_function_of_ours_gives_a_tensor_for_a_view_as_for_any_tensor():
 
 
 @pytest.mark.parametrize(
-    "program", ["np.float_power(t, 2.0, dtype=np.float32)", "np.add.accumulate(t)", "np.linalg.norm(t)"]
+    "program", ["np.copysign(t, -1.0, dtype=np.float32)", "np.nextafter(t, 2.0, dtype=np.float32)"]
 )
 def test_a_first_call_does_not_depend_on_what_was_called_before(program):
-    """Families of rules are loaded when needed: a lookup that did not load them gave another result, or an error."""
+    """Families of rules are loaded when needed: a lookup that did not load them gave an error."""
     made = "t = tg.tensor([1.0, 2.0], dtype=np.float32, requires_grad=True)"
     code = f"import numpy as np, tensorgrad as tg; {made}; {program}"
     subprocess.run([sys.executable, "-c", code], check=True)
