@@ -15,10 +15,15 @@ def foreign_to_users(filename: str) -> bool:
 
 def user_line() -> str:
     """Return the line of user's code that called us, as 'file.py:12: y = x @ w'."""
+    return shown(*user_place())
+
+
+def user_place() -> tuple[str, int]:
+    """Return the file and the number of the line of user's code that called us."""
     frame = sys._getframe(1)
     while frame.f_back and foreign_to_users(frame.f_code.co_filename):
         frame = frame.f_back
-    return shown(frame.f_code.co_filename, frame.f_lineno)
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 def crash_line(error: BaseException) -> str:

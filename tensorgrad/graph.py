@@ -15,7 +15,8 @@ import numpy as np
 from tensorgrad import rules  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
 from tensorgrad.errors import note_line
-from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable, tick  # tick
+from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable
+from tensorgrad.node import tick as tick
 from tensorgrad.op import OPS, Op, unsupported
 from tensorgrad.refusals import METHODS
 from tensorgrad.rules.linalg import product  # noqa: F401  # in the text of the operator @

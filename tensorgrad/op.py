@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -41,14 +41,21 @@ class Keeps(dict[int, tuple[bool, ...]]):
     It fills itself; a lookup is what a recorded call has time for.
     """
 
+    everything: ClassVar[Callable[[], bool] | None] = None  # while somewhere all is kept: whether here
+
     def __init__(self, reads: tuple[frozenset[int], ...] | frozenset[int]) -> None:
         super().__init__()
         self.reads = () if isinstance(reads, frozenset) else reads
 
     def __missing__(self, live: int) -> tuple[bool, ...]:
+        everything = Keeps.everything
+        if everything is not None and everything():
+            return (True,) * (len(self.reads) + 1)
         read = frozenset[int]().union(*(r for j, r in enumerate(self.reads) if live >> j & 1))
-        self[live] = (*(j + 1 in read for j in range(len(self.reads))), 0 in read)
-        return self[live]
+        found = (*(j + 1 in read for j in range(len(self.reads))), 0 in read)
+        if everything is None:
+            self[live] = found
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +126,9 @@ class Op:
     def kept(self, live: tuple[bool, ...]) -> tuple[bool, ...]:
         """Say whether each array, and last the result, is read by the rules of the arrays that are `live`."""
         if isinstance(self.reads, frozenset):  # one rule for any number of arrays
+            everything = Keeps.everything
+            if everything is not None and everything():
+                return (True,) * (len(live) + 1)
             return (*(1 in self.reads for _ in live), 0 in self.reads)
         return self.keeps[sum(on << j for j, on in enumerate(live))]
 
@@ -178,7 +188,7 @@ def register(
     then: a registered function that `forward` applies last, such as an activation. Its own rule is applied first, so
     that those given here are of the rest; it must read no more than the result.
     work: a function of the arrays that rules want instead of the result. `forward` returns the result and its value,
-    so that it is computed once; for higher derivatives it is called.
+    so that it is computed once; for higher derivatives it is called, with arrays that no rule may underscore.
 
     >>> register(np.tanh, lambda g, y, _x: g * (1 - y * y))
     """

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import tensorgrad as tg
+import tensorgrad.nn  # loaded on first use: its ops are to be tested like all others
 from tensorgrad.op import OPS, Op
 from tensorgrad.rules import load
 from tensorgrad.testing.entries import cases_of, sample

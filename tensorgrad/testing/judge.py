@@ -3,34 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from tensorgrad.testing.oracle import Array, Estimate
+from tensorgrad.testing.oracle import Estimate
 from tensorgrad.testing.report import Verdict
+from tensorgrad.testing.ways import Way
 
 SAFETY = 10.0  # times the estimated errors: they are estimates
 RESOLUTION = 1e-3  # relative error below which a comparison says something: wrong by 1 % is seen
 CLEAR = 0.1  # relative error below which a difference is an accusation
 NOTHING = 1e-6  # a slope below this part of the function's size may pass for 0
-
-
-@dataclass(frozen=True)
-class Way:
-    """A direction in which one input moves: one element of it, or all."""
-
-    array: int  # number of the input
-    direction: Array  # of all its elements; of length 1 for one element
-    element: int | None = None  # flat index; None for all
-
-    def of(self, values: Array) -> Array:
-        """Return those of the values, one for each element of the input, that belong to the elements that move."""
-        return values if self.element is None else values[self.element : self.element + 1]
-
-    def moved(self, x: Array, t: float) -> Array:
-        """Return the input, `t` along the way."""
-        if self.element is None:
-            return x + (t * self.direction).reshape(x.shape)
-        x = x.copy()
-        x.reshape(-1)[self.element] += t * self.direction[0]
-        return x
 
 
 @dataclass(frozen=True)
@@ -45,6 +25,7 @@ class Comparison:
     size: float  # of the function, and of its change when the input changes as a whole
     resolution: float  # RESOLUTION, or what the dtype allows
     grain: float  # relative, of gradients after cancellation in the dtype
+    excuse: float = 0.0  # what rounding of the values that the rules read may explain, if the two are apart
     confirmed: bool = False  # by further measurements
 
     @property
@@ -88,8 +69,10 @@ class Comparison:
             return "wrong" if known and error <= max(self.resolution * self.large, nothing) else "inconclusive"
         if not math.isfinite(self.bound):
             return "inconclusive"
-        if self.apart > self.bound:
-            return "wrong" if self.bound <= CLEAR * self.large else "inconclusive"
+        if self.apart > self.bound + self.excuse:
+            return "wrong" if self.bound + self.excuse <= CLEAR * self.large else "inconclusive"
+        if self.apart > self.bound and self.excuse <= max(self.resolution * self.large, nothing):
+            return "right" if error <= max(self.resolution * self.large, nothing) else "inconclusive"
         if error <= self.resolution * self.large and doubt <= max(self.resolution * self.large, nothing):
             return "right"
         zero = abs(self.claimed) <= self.least and abs(self.measured.value) <= self.bound

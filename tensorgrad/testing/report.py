@@ -1,8 +1,13 @@
-"""What a check found: a verdict with its numbers, in words, and a test to paste."""
+"""What a check found: a verdict with its numbers, in words, a test to paste, and a picture."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tensorgrad.graph import Tensor
+from tensorgrad.node import Node
+from tensorgrad.viz import Graph
+from tensorgrad.viz.ir import read
 
 Verdict = Literal["right", "wrong", "inconclusive"]
 
@@ -18,27 +23,31 @@ class Report:
     """
 
     verdict: Verdict
-    op: str  # the function that was checked
-    line: str  # where it is defined or, if the backward pass raised, where it did: 'file.py:12: def f(x):'
+    function: str  # that was checked
+    op: str  # the recorded step whose rule is wrong; the function, if that is not known
+    line: str  # of the step, or where the backward pass raised, or the function is defined: 'file.py:12: def f(x):'
     argument: int | None = None  # number of the input; None for the cotangent, which is an input at order 2
-    element: tuple[int, ...] | None = None  # index in the input, places in lists first; None: seen along a direction
+    element: tuple[Any, ...] | None = None  # index in the input, keys of its tree first; None: seen along a direction
+    part: Literal["", "real", "imaginary"] = ""  # of a complex element
     order: int = 1
     weighed: bool = False  # whether the numbers are of a sum of several results, each with a random weight
     value: float = 0.0  # the gradient under test there
-    expected: float = 0.0  # the gradient measured by differences
+    expected: float = 0.0  # the gradient that was measured
     error: float = 0.0  # how far apart they are
     bound: float = 0.0  # how far apart they may be
     diagnosis: str = ""  # what is wrong, or why nothing can be said
     reproducer: str = ""  # Python source of a regression test
     comparisons: int = 0
+    steps: list[Node] = field(default_factory=list, repr=False, compare=False)  # what was recorded, newest first
+    verdicts: dict[Node, str] = field(default_factory=dict, repr=False, compare=False)  # of each step by itself
 
     def __str__(self) -> str:
         if self.verdict == "right":
             orders = "orders 1 and 2" if self.order == 2 else "order 1"
             numbers = f"agrees with differences to {orders} ({self.comparisons} comparisons)"
             note = f"; {self.diagnosis}" if self.diagnosis else ""
-            return f"right: the gradient of {self.op} {numbers}{note}"
-        lines = [f"{self.verdict}: the {self.what} of {self.op}{self.place}", *self.diagnosis.splitlines()]
+            return f"right: the gradient of {self.function} {numbers}{note}"
+        lines = [f"{self.verdict}: the {self.what} of {self.function}{self.place}", *self.diagnosis.splitlines()]
         if self.error:
             of = ", of the results with random weights" if self.weighed else ""
             lines.append(f"got {self.value:.9g}, differences say {self.expected:.9g}{of}")
@@ -57,9 +66,22 @@ class Report:
         if not self.error and self.argument is None:
             return ""
         where = " for the cotangent" if self.argument is None else f" for argument {self.argument}"
-        if self.element is None:
-            return where
-        return where + (f" at {list(self.element)}" if self.element else "")
+        if self.element:
+            where += f" at {list(self.element)}"
+        return where + (f", {self.part} part" if self.part else "")
+
+    def draw(self) -> Graph:
+        """Return the graph of the function, the steps coloured by what the check of each by itself found.
+
+        Red is wrong, green is right, grey could not be told or was not looked at: steps are looked at when the
+        whole is wrong. Raises ValueError if nothing was recorded, as of a function that takes no tensors.
+        """
+        if not self.steps:
+            raise ValueError(f"there is no graph of {self.function} to draw: it was not recorded")
+        root = Tensor()
+        root.node = self.steps[0]
+        root._data = self.steps[0].out
+        return Graph(read(root, self.verdicts))
 
 
 class GradientError(AssertionError):

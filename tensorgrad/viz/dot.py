@@ -25,6 +25,7 @@ TITLES = {  # by the family of an op, or the kind of another card
 FILLS = {"parameter": "#F5F3FF", "input": "#ECFDF5", "constant": "#F8FAFC", "loss": INK, "op": PAPER}
 BORDERS = {"parameter": "#C4B5FD", "input": "#6EE7B7", "constant": "#CBD5E1", "loss": INK, "op": "#CBD5E1"}
 ARROWS = {"parameter": "#A78BFA", "input": "#34D399", "constant": "#CBD5E1", "op": LINE, "loss": LINE}
+VERDICTS = {"right": ("#ECFDF5", "#10B981"), "wrong": ("#FEE2E2", "#DC2626"), "inconclusive": ("#F1F5F9", "#94A3B8")}
 NESTED = ("#F8FAFC", "#F1F5F9")  # fills of boxes, in turn
 FIRST = {"if", "1"}  # the roles of a first argument that an edge from above names
 USUAL = {(1, "right"), (1, "−"), (1, "÷"), (1, "exponent")}  # what a card beside its consumer does not
@@ -129,8 +130,8 @@ def draw_boxes(graph: graphviz.Digraph, ir: GraphIR, boxes: Box, sides: Sides, m
                 label=table(contents[id], width),
                 id=id,
                 tooltip=graphviz.escape(tooltip(card)),
-                fillcolor=FILLS[card.kind],
-                color=BORDERS[card.kind],
+                fillcolor=VERDICTS.get(card.verdict, (FILLS[card.kind],))[0],
+                color=VERDICTS.get(card.verdict, ("", BORDERS[card.kind]))[1],
                 **({"style": "rounded,filled,dashed"} if dashed else {}),
                 **({"group": "main"} if id in straight else {}),
             )
@@ -204,8 +205,10 @@ def card_rows(card: Card, path: str, role: str) -> list[list[Piece]]:
         return rows
     head = [(elide(card.title, 28), TITLES[card.family], 13, SANS + " bold"), *called]
     note: list[Piece] = [(elide(card.note, 36), SLATE, 9, MONO)] if card.note else []
-    if note and not called and len(card.title) + len(card.note) <= 22:
+    if note and not called and len(card.title) + len(card.note) <= 22 and not card.verdict:
         return [[*head, ("  ", SLATE, 9, MONO), *note], shape]
+    if card.verdict == "wrong":
+        shape = [*shape, ("   wrong derivative", VERDICTS["wrong"][1], 9, SANS + " bold")]
     return [head, note, shape] if note else [head, shape]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -41,6 +41,9 @@ NAMED: dict[str, Family] = {  # what the file does not tell
 }
 
 
+EMPTY: Mapping[Node, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """One box of the picture: a leaf, a constant array, or a recorded step."""
@@ -56,6 +59,7 @@ class Card:
     family: Family = ""
     value: Any = None  # the number that the root holds, if it is one
     forgotten: int = 0  # constants that a backward pass has let go of
+    verdict: str = ""  # of a gradient check: "right", "wrong" or "inconclusive"; "" if there was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,11 @@ def is_finite_float(value: object) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
-def read(y: Tensor) -> GraphIR:
-    """Return the graph that `y` came from, as data. Nothing is computed, and nothing of the graph is kept."""
+def read(y: Tensor, verdicts: Mapping[Node, str] = EMPTY) -> GraphIR:
+    """Return the graph that `y` came from, as data. Nothing is computed, and nothing of the graph is kept.
+
+    verdicts: what a gradient check found about steps, by node.
+    """
     assert y.node is not None
     nodes = history(y.node)[::-1]  # oldest first
     ids = {node: f"n{i}" for i, node in enumerate(nodes)}
@@ -158,6 +165,7 @@ def read(y: Tensor) -> GraphIR:
                 family=family(node.op),
                 value=number,
                 forgotten=lost * drawn.count(""),
+                verdict=verdicts.get(node, ""),
             )
         )
         roles = argument_roles(node.op, len(drawn), sum(map(bool, drawn)))

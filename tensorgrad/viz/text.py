@@ -20,7 +20,8 @@ def to_text(ir: GraphIR) -> str:
     def row(card: Card, tail: str = "") -> str:
         shape = short_shape(card.dtype, card.shape)
         value = "" if card.value is None else f"= {short_number(card.value, 5)}"
-        facts = "  ".join(filter(None, [value, card.note, tail]))
+        verdict = "✗ wrong derivative" if card.verdict == "wrong" else ""
+        facts = "  ".join(filter(None, [value, card.note, tail, verdict]))
         columns = f"{number(card):<{number_width}}  {title(card):<{title_width}}  {shape:<{shape_width}}  {facts}"
         return f"  {MARKS[card.kind]}  {columns}".rstrip()
 

@@ -1,0 +1,102 @@
+"""What a function has to be like to have a gradient that can be checked, and what is said if it is not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorgrad.errors import crash_line, shown, user_line
+from tensorgrad.testing.inputs import BackwardError, Results, raw_of
+from tensorgrad.trees import leaves
+
+Array = NDArray[Any]
+Function = Callable[..., Any]
+
+
+def refuse_odd(f: Function, y: Any, again: Any, form: Results) -> None:
+    """Raise TypeError or ValueError unless a result holds finite floats, the same in two calls."""
+    name = name_of(f)
+    if y is None:
+        raise TypeError(f"{name} returned nothing: end it with return")
+    if not form.paths:
+        found = [str(raw_of(part).dtype) for _, part in leaves(y)]
+        raise TypeError(f"{name} returned {found[0] if found else type(y).__name__}: return floats, in any nesting")
+    for part in form.parts(y):
+        raw = raw_of(part)
+        if not np.isfinite(raw).all():
+            at = [int(i) for i in np.argwhere(~np.isfinite(raw))[0]]
+            raise ValueError(
+                f"{name} returned {raw[tuple(at)]}{f' at {at}' if at else ''}, where there is no derivative to compare "
+                "with: check it at inputs where the function is finite"
+            )
+    first, second = form.flat(y), form.flat(again)
+    if second.shape != first.shape or np.abs(second - first).max(initial=0) > 1e-3 * np.abs(first).max(initial=0):
+        raise ValueError(
+            f"{name} is random: two calls on the same inputs gave different results. Draw from a generator that "
+            "starts anew in each call, as in rng = np.random.default_rng(0)"
+        )
+
+
+def refuse_changed(before: list[Array], after: list[Array], f: Function) -> None:
+    """Raise ValueError if a function wrote into its inputs."""
+    if not all(map(same, before, after)):
+        raise ValueError(f"{name_of(f)} changes its inputs in place, so that they are not the inputs afterwards: copy")
+
+
+def same(a: Array, b: Array) -> bool:
+    """Whether two arrays hold the same numbers."""
+    return bool(np.array_equal(a, b, equal_nan=True))
+
+
+# Errors of a function or of its backward pass
+@contextmanager
+def forward_pass(f: Function) -> Iterator[None]:
+    """Name the function in whatever it raises."""
+    try:
+        yield
+    except BackwardError:
+        raise
+    except Exception as error:
+        error.add_note(f"in {name_of(f)}, which gradcheck called, at {line_of(f)}")
+        raise
+
+
+@contextmanager
+def backward_pass() -> Iterator[None]:
+    """Turn whatever a backward pass raises into a BackwardError that names its line."""
+    try:
+        yield
+    except Exception as error:
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()) if not note.startswith("at "))
+        raise BackwardError(f"it raised {type(error).__name__}: {error}{notes}", crash_line(error)) from error
+
+
+# Names and lines
+def name_of(f: Function) -> str:
+    """Return the name of a function, as errors show it."""
+    return str(getattr(f, "__name__", None) or getattr(getattr(f, "func", None), "__name__", type(f).__name__))
+
+
+def line_of(f: Function) -> str:
+    """Return where a function is defined, or from where the check is called if that is not Python code."""
+    code = getattr(getattr(f, "__wrapped__", getattr(f, "func", f)), "__code__", None)
+    return user_line() if code is None else shown(code.co_filename, code.co_firstlineno)
+
+
+# Gradients that misbehave
+def steady(claims: list[Array], gradient: Callable[[float], list[Array]]) -> str:
+    """Say in words if a gradient is not linear in the cotangent, or not the same in a further call; "" if it is."""
+    for claim, other in zip(claims, gradient(-2.0), strict=True):
+        if not alike(other, -2 * claim):
+            return "it is not linear in the cotangent: for -2 times the cotangent it is not -2 times as large"
+    for claim, other in zip(claims, gradient(1.0), strict=True):
+        if not alike(other, claim):
+            return "it changes from call to call: a further one at the same inputs gave another gradient"
+    return ""
+
+
+def alike(a: Array, b: Array) -> bool:
+    """Whether two gradients are equal but for rounding, which a factor of 2 and a repetition hardly change."""
+    return bool(np.allclose(a, b, rtol=0, atol=1e-6 * np.max(np.abs(b), initial=0), equal_nan=True))

@@ -1,0 +1,76 @@
+"""The ways in which an input is moved: one element of it, or all or some of them at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorgrad.rng import Rng
+
+Array = NDArray[Any]
+
+RANDOM = 8  # directions of all elements
+BIN = 10  # powers of 2 that elements of one group may differ by
+
+
+@dataclass(frozen=True)
+class Way:
+    """A direction in which one input moves: one element of it, or several."""
+
+    array: int  # number of the input
+    direction: Array  # of all its elements; of length 1 for one element
+    element: int | None = None  # flat index; None for several
+
+    def of(self, values: Array) -> Array:
+        """Return those of the values, one for each element of the input, that belong to the elements that move."""
+        return values if self.element is None else values[self.element : self.element + 1]
+
+    def moved(self, x: Array, t: complex) -> Array:
+        """Return the input, `t` along the way."""
+        if self.element is None:
+            return x + (t * self.direction).reshape(x.shape)
+        x = x.astype(np.result_type(x, np.complex128)) if isinstance(t, complex) else x.copy()
+        x.reshape(-1)[self.element] += t * self.direction[0]
+        return x
+
+
+def unit(sizes: Array, rng: Rng) -> Array:
+    """Return a random direction: each element moves by 1, 9/8, ... or 15/8 of its size, up or down.
+
+    Of these 16 lengths of an element, at most one makes its error cancel those of all others: a wrong gradient
+    escapes a direction with probability 1/16 or less, unless its error is below the rounding of the whole.
+    """
+    lengths = (1 + np.floor(8 * rng.random(sizes.size)) / 8) * sizes
+    return np.where(rng.random(sizes.size) < 0.5, -lengths, lengths)
+
+
+def directions(x: Array, sizes: Array, claim: Array, rng: Rng) -> Iterator[Array]:
+    """Yield directions for an input with too many elements to look at each: of all elements, and of groups of them.
+
+    A group has in common where bugs are: the sign of the input, its place at an edge, its size, the size of its
+    gradient. Small gradients are seen in groups of their own, which the rounding of large ones does not hide.
+    x: the input.   sizes, claim: of each of its elements, flat; the size of a step, and the gradient under test.
+    """
+    for _ in range(RANDOM):
+        yield unit(sizes, rng)
+    for group in groups(x, np.abs(claim) * sizes):
+        if 0 < np.count_nonzero(group) < group.size:
+            yield np.where(group, unit(sizes, rng), 0.0)
+
+
+def groups(x: Array, effect: Array) -> Iterator[Array]:
+    """Yield masks of the elements of x, flat, that have something in common.   effect: of each, on the result."""
+    yield x.ravel() < 0
+    yield x.ravel() > 0
+    for values in (np.abs(x).ravel(), effect):
+        yield values == 0
+        scale = np.where(values > 0, values, 1.0)
+        bins = np.where(values > 0, np.floor(np.log2(scale) / BIN), np.nan)
+        for kind in np.unique(bins[np.isfinite(bins)])[:8]:
+            yield bins == kind
+    place = np.arange(x.size).reshape(x.shape)
+    for axis, n in enumerate(x.shape):
+        for edge in (0, n - 1):
+            yield np.isin(place.ravel(), place.take(edge, axis=axis))
