@@ -359,7 +359,7 @@ def test_two_kinks_that_cancel_in_the_sum_of_the_results_are_still_seen():
     [
         (np.sign, 0.0, "it seems to jump here"),
         (np.sqrt, 0.0, "it is not finite around here"),
-        (lambda x: x + 1e16, 1.0, "its rounding hides the derivative"),
+        (lambda x: np.abs(x) + 1e25, 1.0, "its rounding hides the derivative"),
     ],
 )
 def test_what_differences_cannot_tell_is_inconclusive_with_a_reason(f, x, reason):
@@ -387,11 +387,10 @@ def test_nan_gradient_behind_where_is_wrong():
 REFUSED = {
     "integers": (np.tanh, np.arange(3), TypeError, "pass x.astype"),
     "a mask": (np.tanh, np.array([True]), TypeError, "only floats have a gradient"),
-    "complex numbers": (np.tanh, np.array([1j]), TypeError, "complex inputs are not checked yet"),
     "a word": (np.tanh, "word", TypeError, "input 0 is str"),
     "an infinite input": (np.tanh, np.array([np.inf]), ValueError, "NaN or infinity"),
     "nothing returned": (lambda x: None, VECTOR, TypeError, "returned nothing"),
-    "a tuple returned": (lambda x: (x, x), VECTOR, TypeError, "return one array"),
+    "a word returned": (lambda x: "word", VECTOR, TypeError, "returned str: return floats"),
     "integers returned": (lambda x: np.argsort(x), VECTOR, TypeError, "returned int64"),
     "NaN returned": (np.log, np.array([1.0, -1.0]), ValueError, r"returned nan at \[1\]"),
     "infinity returned": (np.log, np.array([0.0, 1.0]), ValueError, r"returned -inf at \[0\]"),

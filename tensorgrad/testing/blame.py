@@ -121,7 +121,8 @@ def examine(node: Node, order: int, rng: Rng) -> Finding:
     wrong = [c for c in found if c.verdict == "wrong" and c.confirmed]
     if wrong:
         worst = max(wrong, key=lambda c: c.relative)
-        argument = live[worst.way.array] if worst.way.array < len(live) else None
+        moved = check.largest(worst.way) if worst.way.array is None else worst.way.array
+        argument = live[moved] if moved < len(live) else None
         return Finding(node, "wrong", argument, check, tuple(found))
     told = all(c.verdict == "right" for c in found)
     return Finding(node, "right" if told else "inconclusive")
@@ -143,13 +144,14 @@ def repeated(op: Op | None, args: list[Any], params: dict[str, Any]) -> Any:
 def spot(draft: Report, inputs: Inputs, checked: Check, c: Comparison) -> Report:
     """Return the report with the place and the numbers of a comparison."""
     way, n = c.way, len(inputs.places)
-    argument, path = inputs.places[way.array] if way.array < n else (None, ())
+    moved = checked.largest(way) if way.array is None else way.array
+    argument, path = inputs.places[moved] if moved < n else (None, ())
     unit, element = 1.0, None
     part: Literal["", "real", "imaginary"] = ""
     if way.element is not None:
         unit = float(way.direction[0])
-        index = tuple(int(i) for i in np.unravel_index(way.element, checked.x[way.array].shape))
-        if way.array < n and inputs.arrays[way.array].dtype.kind == "c":
+        index = tuple(int(i) for i in np.unravel_index(way.element, checked.x[moved].shape))
+        if moved < n and inputs.arrays[moved].dtype.kind == "c":
             part = "imaginary" if index[-1] else "real"
             index = index[:-1]
         element = (*path, *index)
@@ -172,8 +174,14 @@ def spot(draft: Report, inputs: Inputs, checked: Check, c: Comparison) -> Report
 
 def described(checked: Check, comparisons: list[Comparison], worst: Comparison, order: int) -> list[str]:
     """Return in words how a gradient differs from the right one."""
+    if worst.way.array is None:
+        text = "at a kink each element alone is between the slopes of its two sides, but several together are not"
+        return [f"{text}: a tie is counted more than once, or not at all"]
     k = worst.way.array
-    words = [relative(checked, comparisons, k), constant(checked.claims[k], lambda: checked.gradient(2.0)[k])]
+    words = [
+        relative(checked, comparisons, k),
+        constant(checked.claims[k], lambda: checked.gradients(2 * checked.subject.cotangent)[k].ravel()),
+    ]
     if worst.kinked:
         unit = worst.way.direction[0] if worst.way.element is not None else 1.0
         weights = checked.subject.cotangent
@@ -208,7 +216,7 @@ def unconjugated(checked: Check, comparisons: list[Comparison], k: int, conjugat
     if part is None or checked.x[k].shape[-1:] != (2,):
         return ""
     _, measured, bound = numbers(part)
-    turned = checked.gradient(conjugating)[k].reshape(-1, 2) * [1, -1]
+    turned = checked.gradients(conjugating * checked.subject.cotangent)[k].reshape(-1, 2) * [1, -1]
     right = np.abs(turned.ravel() - measured) <= bound + 1e-6 * np.abs(measured)
     return (
         "a conjugate is missing: it multiplies by the derivative, where its conjugate is right" if right.all() else ""

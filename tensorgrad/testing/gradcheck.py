@@ -96,16 +96,17 @@ def check(
                 else:
                     subject = second_order(f, inputs, first, rng)
                 checked = Check(subject, rng)
+                words = steady(checked.first, checked.gradients, subject.cotangent, rng) if n == 1 else ""
                 comparisons = checked.run()
         except BackwardError as error:
             return crashed(replace(draft, order=n), error), error.__cause__
         if any(c.verdict == "wrong" and c.confirmed for c in comparisons):
             return accusation(replace(draft, order=n), inputs, checked, comparisons, first, vjp, rng), None
-        for g, a, (argument, _) in zip(checked.dtypes, subject.arrays, [*inputs.places, (None, ())], strict=False):
-            if g != a.dtype:
-                words = f"its values are right, its dtype is not: {g} for an input of {a.dtype}"
+        for g, a, (argument, _) in zip(checked.first, subject.arrays, [*inputs.places, (None, ())], strict=False):
+            if g.dtype != a.dtype:
+                words = f"its values are right, its dtype is not: {g.dtype} for an input of {a.dtype}"
                 return replace(draft, verdict="wrong", order=n, argument=argument, diagnosis=words), None
-        if n == 1 and (words := steady(checked.claims, checked.gradient)):
+        if words:
             return replace(draft, verdict="wrong", order=n, diagnosis=words), None
         found += [Finding(n, c, checked) for c in comparisons]
         if any(c.kinked for c in comparisons):

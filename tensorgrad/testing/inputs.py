@@ -46,7 +46,7 @@ class Inputs:
     @staticmethod
     def _checked(x: Any, where: str) -> Array:
         """Return a copy of an array that can be checked; raise TypeError or ValueError if it cannot."""
-        data = np.array(x.data if isinstance(x, Tensor) else x, order="K")
+        data = laid(np.asarray(x.data if isinstance(x, Tensor) else x))
         if data.dtype.kind not in "fc":
             raise TypeError(
                 f"{where} holds {data.dtype}, and only floats have a gradient: pass x.astype(float), or keep it "
@@ -104,6 +104,15 @@ class Inputs:
             raise BackwardError(misfit(g.shape, x.shape), argument=argument)
         fitting: Array = g if x.dtype.kind != "c" or g.dtype.kind == "c" else g.astype(x.dtype)
         return fitting
+
+
+def laid(a: Array) -> Array:
+    """Return a copy of an array that lies in memory as it does: in C's or Fortran's order, or with gaps."""
+    if a.flags.forc or not a.ndim:
+        return a.copy(order="K")
+    gapped = np.zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)[..., ::2]
+    gapped[...] = a
+    return gapped
 
 
 def joined(tree: Any) -> Any:

@@ -10,6 +10,7 @@ from tensorgrad.testing.ways import Way
 SAFETY = 10.0  # times the estimated errors: they are estimates
 RESOLUTION = 1e-3  # relative error below which a comparison says something: wrong by 1 % is seen
 CLEAR = 0.1  # relative error below which a difference is an accusation
+UNDERFLOW = 1e-280  # half of the smallest exponent would do: gradients are products
 NOTHING = 1e-6  # a slope below this part of the function's size may pass for 0
 
 
@@ -65,11 +66,13 @@ class Comparison:
         error, doubt = SAFETY * self.measured.error, SAFETY * self.doubt
         nothing = max(NOTHING, self.grain) * self.size
         if not math.isfinite(self.claimed):
-            known = math.isfinite(self.measured.value) and not self.kinked
-            return "wrong" if known and error <= max(self.resolution * self.large, nothing) else "inconclusive"
+            known = math.isfinite(self.measured.value) and error <= max(self.resolution * self.large, nothing)
+            return "wrong" if known or self.kinked else "inconclusive"
         if not math.isfinite(self.bound):
             return "inconclusive"
         if self.apart > self.bound + self.excuse:
+            if not self.claimed and self.large < UNDERFLOW:
+                return "inconclusive"  # it may be a product that underflows on the way
             return "wrong" if self.bound + self.excuse <= CLEAR * self.large else "inconclusive"
         if self.apart > self.bound and self.excuse <= max(self.resolution * self.large, nothing):
             return "right" if error <= max(self.resolution * self.large, nothing) else "inconclusive"

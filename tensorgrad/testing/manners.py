@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorgrad.errors import crash_line, shown, user_line
+from tensorgrad.rng import Rng
 from tensorgrad.testing.inputs import BackwardError, Results, raw_of
 from tensorgrad.trees import leaves
 
@@ -86,17 +87,34 @@ def line_of(f: Function) -> str:
 
 
 # Gradients that misbehave
-def steady(claims: list[Array], gradient: Callable[[float], list[Array]]) -> str:
-    """Say in words if a gradient is not linear in the cotangent, or not the same in a further call; "" if it is."""
-    for claim, other in zip(claims, gradient(-2.0), strict=True):
-        if not alike(other, -2 * claim):
-            return "it is not linear in the cotangent: for -2 times the cotangent it is not -2 times as large"
-    for claim, other in zip(claims, gradient(1.0), strict=True):
-        if not alike(other, claim):
-            return "it changes from call to call: a further one at the same inputs gave another gradient"
+def steady(first: list[Array], gradient: Callable[[Array], list[Array]], cotangent: Array, rng: Rng) -> str:
+    """Say in words if a gradient is not the same in a further call, or not linear in the cotangent; "" if it is both.
+
+    first: what the first call returned for this cotangent, before any other.
+    """
+    kept = [np.array(g) for g in first]
+    if not alike(gradient(cotangent), kept):
+        if not all(map(same, first, kept)):
+            return "a further call writes into the arrays that it returned before: return new ones"
+        return "it changes from call to call: a further one at the same inputs gave another gradient"
+    large = max((float(np.abs(g).max(initial=0)) for g in kept), default=0.0)
+    coarse = any(np.finfo(g.dtype).eps > 1e-4 for g in kept) or not 1e-200 < large < 1e200
+    for factor in (-2.0,) if coarse else (-2.0, -(2.0**-30), 2.0**20):
+        if not alike(gradient(factor * cotangent), [factor * g for g in kept]):
+            return f"it is not linear in the cotangent: it does not grow {factor:g} times when that does"
+    if not all(map(same, first, kept)):
+        return "a further call writes into the arrays that it returned before: return new ones"
+    other = cotangent * 10 ** -(5 * rng.random(cotangent.size)) * np.where(rng.random(cotangent.size) < 0.5, -1, 1)
+    both = [a + b for a, b in zip(gradient(other), kept, strict=True)]
+    if not alike(gradient(cotangent + other), both):
+        return "it is not linear in the cotangent: for a sum of two cotangents it is not the sum of both gradients"
     return ""
 
 
-def alike(a: Array, b: Array) -> bool:
-    """Whether two gradients are equal but for rounding, which a factor of 2 and a repetition hardly change."""
-    return bool(np.allclose(a, b, rtol=0, atol=1e-6 * np.max(np.abs(b), initial=0), equal_nan=True))
+def alike(found: list[Array], right: list[Array]) -> bool:
+    """Whether gradients are equal but for rounding."""
+    slacks = (float(2.0**13 * np.finfo(b.dtype).eps) for b in right)
+    return all(
+        bool(np.allclose(a, b, rtol=0, atol=max(slack, 1e-6) * np.max(np.abs(b), initial=0), equal_nan=True))
+        for a, b, slack in zip(found, right, slacks, strict=True)
+    )

@@ -156,17 +156,17 @@ def shake(nodes: Iterable[Node], rng: Rng) -> None:
     """Change what the rules will read by one rounding each, where that decides nothing.
 
     How far a gradient moves then says how much of it is rounding: much, in 1 - tanh(x)**2 of a saturated tanh.
-    A rule that looks for the largest element by comparing has to find it, so that these are left as they are.
+    A rule that looks for equal elements, as that of a maximum does, has to find them: all is rounded alike there.
     """
 
-    def shaken(a: Any) -> Any:
+    def shaken(a: Any, alike: bool) -> Any:
         if not isinstance(a, np.ndarray | np.generic) or a.dtype.kind != "f":
             return a
-        signs = np.where(rng.random(a.shape) < 0.5, -1, 1).astype(a.dtype)
-        return a * (1 + signs * np.finfo(a.dtype).eps)
+        signs = np.where(rng.random(() if alike else a.shape) < 0.5, -1, 1).astype(a.dtype)
+        return a * (1 + (1 if alike else signs) * np.finfo(a.dtype).eps)
 
     for node in nodes:
-        if not any(step.op is None or step.op.fn in SEEKING or touches(step) for step in numpy_steps([node])):
-            args = zip(node.args or (), node.inputs, strict=True)
-            node.args = tuple(shaken(a) if source is not None and source.op is not None else a for a, source in args)
-            node.out = shaken(node.out)
+        alike = any(step.op is None or step.op.fn in SEEKING or touches(step) for step in numpy_steps([node]))
+        computed = [source is not None and source.op is not None for source in node.inputs]
+        node.args = tuple(shaken(a, alike) if on else a for a, on in zip(node.args or (), computed, strict=True))
+        node.out = shaken(node.out, alike)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from tensorgrad.creation import tensor
 from tensorgrad.graph import Tensor, wrap
-from tensorgrad.node import Node, enable_grad, no_grad
+from tensorgrad.node import Leaf, Node, enable_grad, no_grad
 from tensorgrad.rng import Rng
-from tensorgrad.testing.inputs import BackwardError, Inputs, Results, as_complex, as_real, flat, raw_of, wide
+from tensorgrad.testing.inputs import BackwardError, Inputs, Results, as_complex, as_real, flat, laid, raw_of, wide
 from tensorgrad.testing.manners import backward_pass, refuse_changed, refuse_odd, same
 from tensorgrad.testing.oracle import PROBE
-from tensorgrad.testing.record import is_analytic, nodes_of, pulled, shake
+from tensorgrad.testing.record import is_analytic, nodes_of, pattern, pulled, shake
 from tensorgrad.trace import Trace, trace
 
 Array = NDArray[Any]
@@ -38,6 +38,7 @@ class Subject:
     shaken: Callable[[Array, Rng | None], list[Array]] | None = (
         None  # the gradient if all that its rules read were rounded otherwise
     )
+    pattern: Callable[[list[Array]], bytes | None] | None = None  # which smooth pieces of it are taken somewhere
     steps: list[Node] = field(default_factory=list)  # what was recorded, newest first, with all arguments
     trace: Trace = field(default_factory=Trace)
     results: Results | None = None  # how the function nests its results
@@ -48,7 +49,7 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
 
     def record(arrays: Sequence[Array]) -> tuple[Any, list[Tensor]]:
         with enable_grad():
-            leaves = [tensor(a, requires_grad=True) for a in inputs.natural(arrays)]
+            leaves = [leaf(a) for a in inputs.natural(arrays)]
             return f(*inputs.nest(leaves)), leaves
 
     def run(arrays: Sequence[Array]) -> Any:
@@ -66,7 +67,16 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
     def gradient(arrays: list[Array], cotangent: Array) -> list[Array]:
         y, leaves = record(arrays)
         with backward_pass():
-            return list(map(as_real, pulled(form.parts(y), leaves, form.split(cotangent))))
+            found = pulled(form.parts(y), leaves, form.split(cotangent))
+        refuse_overwritten(inputs, arrays, leaves)
+        return list(map(as_real, found))
+
+    def pieces(arrays: list[Array]) -> bytes | None:
+        try:
+            with trace() as kept:
+                return pattern(nodes_of(form.parts(record(arrays)[0])), kept)
+        except Exception:  # it is not defined there
+            return None
 
     def shaken(cotangent: Array, rng: Rng | None) -> list[Array]:
         y, leaves = record(inputs.real)
@@ -91,7 +101,7 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
         with trace():
             ys = form.parts(record(precise)[0])
         exact = nodes_of(ys)
-    cotangent = cotangent_for(form.size, rng)
+    cotangent = cotangent_for(list(map(raw_of, form.parts(y))), rng)
     return Subject(
         inputs.real,
         value,
@@ -101,6 +111,7 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
         connected=bool(steps),
         analytic=analytic if not inputs.complex and is_analytic(exact) else None,
         shaken=shaken,
+        pattern=pieces,
         steps=steps,
         trace=kept,
         results=form,
@@ -120,7 +131,7 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
         return flat([raw_of(part) for part in form.parts(f(*inputs.nest(arrays)))])
 
     def gradient(arrays: list[Array], cotangent: Array) -> list[Array]:
-        copies = [a.copy() for a in inputs.natural(arrays)]
+        copies = [laid(a) for a in inputs.natural(arrays)]
         nested = inputs.nest(copies)
         out = f(*nested)
         kept = [np.array(part) for part in form.parts(out)]
@@ -132,12 +143,10 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
         for what, old, new in (("cotangent", v, seeds), ("out", kept, after)):
             if not all(map(same, old, new)):
                 raise BackwardError(f"it changed its {what} in place, which another consumer may share: copy it first")
-        for (argument, _), before, copy in zip(inputs.places, inputs.natural(arrays), copies, strict=True):
-            if not same(before, copy):
-                raise BackwardError(f"it changed input {argument} in place: copy it first", argument=argument)
+        refuse_overwritten(inputs, arrays, copies)
         return inputs.unnest(found)
 
-    copies = [a.copy() for a in inputs.arrays]
+    copies = [laid(a) for a in inputs.arrays]
     y = f(*inputs.nest(copies))
     form = Results(y)
     y = form.nest([np.array(raw_of(part)) for part in form.parts(y)]) if form.paths else y
@@ -145,7 +154,7 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
     refuse_changed(inputs.arrays, copies, f)
     refuse_odd(f, y, f(*inputs.nest(copies)), form)
     precise = form.parts(f(*inputs.nest(inputs.natural(wide(inputs.real)))))
-    cotangent = cotangent_for(form.size, rng)
+    cotangent = cotangent_for(list(map(raw_of, form.parts(y))), rng)
     shadow = None
     try:
         with warnings.catch_warnings():
@@ -162,6 +171,7 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
         steps=shadow.steps,
         trace=shadow.trace,
         shaken=shadow.shaken,
+        pattern=shadow.pattern,
     )
 
 
@@ -205,13 +215,12 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
         return list(map(as_real, pulled(slopes, leaves, Results(slopes).split(cotangent))))
 
     arrays = [*inputs.real, *map(as_real, seeds)]
-    slopes = value(wide(arrays))
     with trace() as kept:
         steps = nodes_of(record(natural(wide(arrays)), True)[0])
     x = wide(inputs.real)
     y, far = first.value(x), first.value([a + PROBE * sizes(a).reshape(a.shape) for a in x])
     size = float(np.abs(first.cotangent) @ (np.abs(y) + np.nan_to_num(np.abs(far - y), posinf=0.0)))
-    cotangent = cotangent_for(slopes.size, rng)
+    cotangent = cotangent_for(inputs.arrays, rng)
     return Subject(
         arrays,
         value,
@@ -221,9 +230,22 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
         natural=size / np.concatenate([sizes(a) for a in x]),
         analytic=analytic if first.analytic is not None and is_analytic(steps) else None,
         shaken=shaken,
+        pattern=None if first.pattern is None else lambda arrays: first.pattern(arrays[:n]),  # type: ignore[misc]
         steps=steps,
         trace=kept,
     )
+
+
+def leaf(a: Array) -> Tensor:
+    """Return a leaf that holds a copy of an array, in the same layout."""
+    return wrap(b := laid(a), Leaf(b)) if a.ndim else tensor(a, requires_grad=True)
+
+
+def refuse_overwritten(inputs: Inputs, arrays: Sequence[Array], after: Sequence[Any]) -> None:
+    """Raise BackwardError if a backward pass wrote into the inputs of the forward one."""
+    for (argument, _), a, b in zip(inputs.places, inputs.natural(arrays), after, strict=True):
+        if not same(a, raw_of(b)):
+            raise BackwardError(f"it changed input {argument} in place: copy it first", argument=argument)
 
 
 # Sizes
@@ -249,7 +271,11 @@ def epsilon(x: Array) -> float:
     return float(np.finfo(x.dtype).eps)
 
 
-def cotangent_for(n: int, rng: Rng) -> Array:
-    """Return `n` random weights of either sign between 1 and 2, which every dtype holds exactly."""
-    sizes = 1 + np.floor(64 * rng.random(n)) / 64
-    return np.where(rng.random(n) < 0.5, -sizes, sizes)
+def cotangent_for(parts: Sequence[Array], rng: Rng) -> Array:
+    """Return random weights between 1 and 2 for all elements of some arrays, of both signs if they are several.
+
+    They have as many digits as the dtype of the element holds.
+    """
+    weights = [(1 + rng.random(a.size)).astype(np.real(a).dtype).astype(np.float64) for a in map(as_real, parts)]
+    n = sum(w.size for w in weights)
+    return flat(weights) * np.where(rng.permutation(n) % 2, 1, -1)

@@ -1,6 +1,6 @@
-"""The ways in which an input is moved: one element of it, or all or some of them at once."""
+"""The ways in which the inputs are moved: one element, or all or some elements of one input, or of all inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,23 +17,33 @@ BIN = 10  # powers of 2 that elements of one group may differ by
 
 @dataclass(frozen=True)
 class Way:
-    """A direction in which one input moves: one element of it, or several."""
+    """A direction in which the inputs move."""
 
-    array: int  # number of the input
-    direction: Array  # of all its elements; of length 1 for one element
+    array: int | None  # number of the input; None for all
+    direction: Array  # of all elements of the input, or of all inputs one after the other; of one element by itself
     element: int | None = None  # flat index; None for several
 
-    def of(self, values: Array) -> Array:
-        """Return those of the values, one for each element of the input, that belong to the elements that move."""
-        return values if self.element is None else values[self.element : self.element + 1]
+    def of(self, values: Sequence[Array]) -> Array:
+        """Return those of the values, a flat array of them for each input, that belong to the elements that move."""
+        if self.array is None:
+            return np.concatenate(values)
+        mine = values[self.array]
+        return mine if self.element is None else mine[self.element : self.element + 1]
 
-    def moved(self, x: Array, t: complex) -> Array:
-        """Return the input, `t` along the way."""
+    def moved(self, xs: Sequence[Array], t: complex) -> list[Array]:
+        """Return the inputs, `t` along the way."""
+        new = list(xs)
+        if self.array is None:
+            parts = np.split(self.direction, np.cumsum([x.size for x in xs])[:-1])
+            return [x + (t * part).reshape(x.shape) for x, part in zip(xs, parts, strict=True)]
+        x = xs[self.array]
         if self.element is None:
-            return x + (t * self.direction).reshape(x.shape)
-        x = x.astype(np.result_type(x, np.complex128)) if isinstance(t, complex) else x.copy()
-        x.reshape(-1)[self.element] += t * self.direction[0]
-        return x
+            new[self.array] = x + (t * self.direction).reshape(x.shape)
+        else:
+            x = x.astype(np.result_type(x, np.complex128)) if isinstance(t, complex) else x.copy()
+            x.reshape(-1)[self.element] += t * self.direction[0]
+            new[self.array] = x
+        return new
 
 
 def unit(sizes: Array, rng: Rng) -> Array:
@@ -66,9 +76,9 @@ def groups(x: Array, effect: Array) -> Iterator[Array]:
     yield x.ravel() > 0
     for values in (np.abs(x).ravel(), effect):
         yield values == 0
-        scale = np.where(values > 0, values, 1.0)
-        bins = np.where(values > 0, np.floor(np.log2(scale) / BIN), np.nan)
-        for kind in np.unique(bins[np.isfinite(bins)])[:8]:
+        known = np.isfinite(values) & (values > 0)
+        bins = np.where(known, np.floor(np.log2(np.where(known, values, 1.0)) / BIN), np.nan)
+        for kind in np.unique(bins[known])[:8]:
             yield bins == kind
     place = np.arange(x.size).reshape(x.shape)
     for axis, n in enumerate(x.shape):
