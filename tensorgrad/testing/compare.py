@@ -1,9 +1,11 @@
 """Compares a gradient with the oracles, element by element or along directions."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
@@ -12,9 +14,8 @@ from tensorgrad.testing.judge import RESOLUTION, SAFETY, Comparison
 from tensorgrad.testing.measure import LONG, Measure
 from tensorgrad.testing.oracle import Array, Estimate, dot, merge, rounding
 from tensorgrad.testing.subject import Subject, epsilon
-from tensorgrad.testing.ways import Way, directions, unit
+from tensorgrad.testing.ways import RANDOM, Way, directions, unit
 
-BUDGET = 1.0  # seconds, about, for looking at each element; beyond it, at directions
 PATIENCE = 1.0  # seconds for a closer look at what is not clear at once
 CONFIRMED = 3  # accusations that further measurements confirm are enough
 CONFIRMATIONS = (1.25, 1.546875)  # factors of the steps of these: few bits, so that x + t u is exact
@@ -35,6 +36,7 @@ class Check:
         self.shaken: list[Array] | None = None
         own = max(epsilon(a) for a in subject.arrays)
         self.resolution, self.grain = max(RESOLUTION, 64 * own, 64 * subject.epsilon), 2.0**13 * own
+        self.tiny = max(float(np.finfo(a.dtype).tiny) for a in subject.arrays)
         self.listen()
         self.exact = [subject.analytic is not None and self.trusted(k) for k in range(len(self.x))]
 
@@ -47,9 +49,9 @@ class Check:
         """Return the gradient under test for another cotangent."""
         return self.subject.gradient(self.subject.arrays, cotangent)
 
-    def listen(self) -> None:
+    def listen(self, far: bool = False) -> None:
         """Estimate the rounding of the function and of its gradient; a further time, with more samples."""
-        self.listened(self.measure)
+        self.listened(self.measure, far)
         arrays, own = self.subject.arrays, max(map(epsilon, self.subject.arrays))
         sizes = self.measure.sizes
         ways = [unit(s, self.rng).reshape(a.shape).astype(a.dtype) for s, a in zip(sizes, arrays, strict=True)]
@@ -57,7 +59,7 @@ class Check:
         def gradient(x: list[Array]) -> Array:
             return np.concatenate(flattened(self.subject.gradient(x, self.subject.cotangent)))
 
-        noise = np.nan_to_num(rounding(gradient, arrays, np.concatenate(self.claims), ways, own, own))
+        noise = np.nan_to_num(rounding(gradient, arrays, np.concatenate(self.claims), ways, own, own, far))
         self.doubts = [np.maximum(a, b) for a, b in zip(self.doubts, self.parts(noise), strict=True)]
 
     def shake(self) -> list[Array]:
@@ -73,6 +75,10 @@ class Check:
                             np.maximum(worst, np.nan_to_num(np.abs(a - b), posinf=0.0), out=worst)
         return self.shaken
 
+    def uncertainty(self) -> list[Array]:
+        """Return how much of the gradient may be rounding of any kind."""
+        return [a + b for a, b in zip(self.doubts, self.shake(), strict=True)]
+
     def parts(self, flat: Array) -> list[Array]:
         """Return a vector of all elements of all inputs as one for each input."""
         return np.split(flat, np.cumsum([a.size for a in self.x])[:-1])
@@ -86,15 +92,16 @@ class Check:
         way = Way(k, unit(self.measure.sizes[k], self.rng))
         if not way.direction.size or (found := self.measure.aside(way)) is None:
             return False
-        by_differences, _ = self.measure.differences(way)
-        aside, apart = found[0], abs(found[0].value - by_differences.value)
-        return not apart > SAFETY * (aside.error + by_differences.error) + 1e-6 * abs(aside.value)
+        if not contradict(found[0], self.measure.differences(way)[0]):
+            return True
+        return any(not contradict(found[0], other) for other in self.in_long(way))
 
     # The comparisons
-    def run(self, budget: float = BUDGET) -> list[Comparison]:
+    def run(self, budget: float) -> list[Comparison]:
         """Return the comparisons: in each element of inputs for which there is time, along directions in larger ones.
 
-        What is not clear at once gets a closer look. Of those that accuse, each has been confirmed, or CONFIRMED have.
+        budget: seconds, about, for looking at each element. What is not clear at once gets a closer look. Of those that
+        accuse, each has been confirmed, or CONFIRMED have.
         """
         found: list[Comparison] = []
         left = budget
@@ -107,8 +114,11 @@ class Check:
                 left -= cost
                 found += [self.compare(self.way(k, i)) for i in range(n)]
             else:
-                ways = directions(self.x[k], self.measure.sizes[k], self.claims[k], self.rng)
-                found += [*first, *(self.compare(Way(k, u)) for u in ways)]
+                found += first
+                for i, u in enumerate(directions(self.x[k], self.measure.sizes[k], self.claims[k], self.rng)):
+                    if i >= RANDOM and time.perf_counter() - begin > budget:
+                        break
+                    found.append(self.compare(Way(k, u)))
         if any(c.kinked for c in found) and sum(a.size for a in self.x) > 1:
             everywhere = np.concatenate(self.measure.sizes)  # what is right in each element need not be so in all
             found += [self.compare(Way(None, unit(everywhere, self.rng))) for _ in range(JOINT)]
@@ -148,6 +158,8 @@ class Check:
             size=size,
             resolution=self.resolution,
             grain=self.grain,
+            epsilon=max(map(epsilon, self.subject.arrays)),
+            tiny=self.tiny,
         )
 
     def closer(self, c: Comparison) -> Comparison:
@@ -162,19 +174,22 @@ class Check:
 
     def other_measurements(self, way: Way) -> Iterator[Estimate]:
         """Yield the slope in numbers with more digits, and within the piece of the function that x is on."""
-        scales = [self.measure]
+        yield from self.in_long(way)
+        for measure in (self.measure, self.long):
+            if measure is not None and (found := measure.on_one_piece(way)) is not None:
+                yield found
+
+    def in_long(self, way: Way, shift: float = 1.0) -> Iterator[Estimate]:
+        """Yield the slope from differences in numbers with more digits, if they can be had."""
         if LONG:
             with suppress(Exception):  # a part of NumPy that has no long double
                 self.long = self.long or self.listened(Measure(self.subject, np.longdouble))
-                yield self.long.differences(way, thorough=True)[0]
-                scales.append(self.long)
-        for measure in scales:
-            if (found := measure.on_one_piece(way)) is not None:
-                yield found
+                yield self.long.differences(way, shift, thorough=True)[0]
 
-    def listened(self, measure: Measure) -> Measure:
+    def listened(self, measure: Measure, far: bool = True) -> Measure:
         """Return a measure that knows the rounding of the results."""
-        measure.listen([unit(s, self.rng).reshape(a.shape) for s, a in zip(measure.sizes, measure.x, strict=True)])
+        ways = [unit(s, self.rng).reshape(a.shape) for s, a in zip(measure.sizes, measure.x, strict=True)]
+        measure.listen(ways, far)
         return measure
 
     def excused(self, c: Comparison) -> Comparison:
@@ -185,19 +200,36 @@ class Check:
         """Return an accusation with the errors that further measurements show it to have."""
         c = self.excused(c)
         if self.may_step_aside(c.way):
-            found = self.measure.aside(c.way, noisy=True)
-            other, _ = self.measure.differences(c.way)
-            if found is not None and not abs(found[0].value - other.value) > SAFETY * (found[0].error + other.error):
-                return replace(c, measured=found[0], confirmed=True)
+            best = self.finest_aside(c.way)
+            others = [self.measure.differences(c.way)[0], *self.in_long(c.way)]
+            if best is not None and not all(contradict(best, other) for other in others):
+                return replace(c, measured=best, confirmed=True)
             self.exact = [False] * len(self.x)  # the record does not tell all that the function does
             c = replace(self.compare(c.way), excuse=c.excuse)
-        measured = c.measured
-        for shift in CONFIRMATIONS:
-            self.listen()
-            measured = merge(measured, self.measure.differences(c.way, shift, thorough=True)[0])
-        for other in self.other_measurements(c.way):
-            measured = merge(measured, other)
+        found = [e for shift in CONFIRMATIONS for e in self.in_long(c.way, shift)]
+        if found and not any(math.isfinite(e.error) for e in found):
+            return replace(c, measured=found[0], confirmed=True)  # seen with more digits, it jumps
+        self.listen(far=True)
+        usual = [self.measure.differences(c.way, shift, thorough=True)[0] for shift in CONFIRMATIONS]
+        if not found or min(e.error for e in found) > max(e.error for e in usual):
+            found += usual  # more digits overrule, if they are of use
+        for measure in (self.measure, self.long):
+            if measure is not None and (piece := measure.on_one_piece(c.way)) is not None:
+                found.append(piece)
+        measured = reduce(merge, found)
+        if (pieces := self.measure.on_two_pieces(c.way)) is not None:
+            measured = pieces
         return replace(c, measured=measured, confirmed=True)
+
+    def finest_aside(self, way: Way) -> Estimate | None:
+        """Return the slope by a complex step, with its rounding; in numbers with more digits, if they can be had."""
+        rough = self.measure.aside(way, noisy=True)
+        if LONG and rough is not None:
+            with suppress(Exception):
+                self.long = self.long or self.listened(Measure(self.subject, np.longdouble))
+                fine = self.long.aside(way, noisy=True)
+                return rough[0] if fine is None else fine[0]
+        return None if rough is None else rough[0]
 
     def locate(self, c: Comparison) -> Comparison:
         """Return the comparison in an element that is wrong by itself, by halving a direction; `c` if none is."""
@@ -223,6 +255,11 @@ class Check:
         u = np.zeros_like(way.direction)
         u[elements] = way.direction[elements]
         return Way(way.array, u)
+
+
+def contradict(a: Estimate, b: Estimate) -> bool:
+    """Whether two estimates are further apart than their errors explain."""
+    return abs(a.value - b.value) > SAFETY * (a.error + b.error) + 1e-6 * abs(a.value)
 
 
 def flattened(arrays: list[Array]) -> list[Array]:

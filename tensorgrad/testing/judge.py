@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from tensorgrad.testing.oracle import Estimate
 from tensorgrad.testing.report import Verdict
 from tensorgrad.testing.ways import Way
@@ -10,7 +12,7 @@ from tensorgrad.testing.ways import Way
 SAFETY = 10.0  # times the estimated errors: they are estimates
 RESOLUTION = 1e-3  # relative error below which a comparison says something: wrong by 1 % is seen
 CLEAR = 0.1  # relative error below which a difference is an accusation
-UNDERFLOW = 1e-280  # half of the smallest exponent would do: gradients are products
+ULPS = 64  # relative error, in spacings of the gradient's dtype, that is never held against it
 NOTHING = 1e-6  # a slope below this part of the function's size may pass for 0
 
 
@@ -26,6 +28,8 @@ class Comparison:
     size: float  # of the function, and of its change when the input changes as a whole
     resolution: float  # RESOLUTION, or what the dtype allows
     grain: float  # relative, of gradients after cancellation in the dtype
+    epsilon: float  # of the dtype of the gradient
+    tiny: float  # the smallest normal number of it
     excuse: float = 0.0  # what rounding of the values that the rules read may explain, if the two are apart
     confirmed: bool = False  # by further measurements
 
@@ -33,6 +37,11 @@ class Comparison:
     def bound(self) -> float:
         """How far apart the two may be."""
         return SAFETY * (self.measured.error + self.doubt)
+
+    @property
+    def length(self) -> float:
+        """How far the elements move, the farthest."""
+        return float(np.abs(self.way.direction).max())
 
     @property
     def apart(self) -> float:
@@ -66,13 +75,17 @@ class Comparison:
         error, doubt = SAFETY * self.measured.error, SAFETY * self.doubt
         nothing = max(NOTHING, self.grain) * self.size
         if not math.isfinite(self.claimed):
+            if not math.isfinite(self.measured.value / self.length) and error <= self.resolution * self.large:
+                return "right"  # it is too large for the dtype
             known = math.isfinite(self.measured.value) and error <= max(self.resolution * self.large, nothing)
             return "wrong" if known or self.kinked else "inconclusive"
         if not math.isfinite(self.bound):
             return "inconclusive"
-        if self.apart > self.bound + self.excuse:
-            if not self.claimed and self.large < UNDERFLOW:
-                return "inconclusive"  # it may be a product that underflows on the way
+        if self.apart > max(self.bound + self.excuse, ULPS * self.epsilon * self.large):
+            if not self.claimed and self.large < self.tiny * self.length:
+                return "right"  # it is too small for the dtype
+            if not self.claimed and self.large < self.tiny / self.epsilon * self.length:
+                return "inconclusive"  # a product on the way may be
             return "wrong" if self.bound + self.excuse <= CLEAR * self.large else "inconclusive"
         if self.apart > self.bound and self.excuse <= max(self.resolution * self.large, nothing):
             return "right" if error <= max(self.resolution * self.large, nothing) else "inconclusive"

@@ -34,10 +34,10 @@ class Measure:
         self.natural = np.maximum(np.abs(self.y), subject.natural)  # its size, if terms do not cancel by chance
         self.natural = np.maximum(self.natural, np.where(np.isfinite(far), np.abs(far - self.y), 0.0))
 
-    def listen(self, ways: list[Array]) -> None:
+    def listen(self, ways: list[Array], far: bool = False) -> None:
         """Estimate the rounding of the results, along a direction of each input; a further time, with more samples."""
         spacing = max(map(epsilon, self.x))
-        noise = rounding(self.subject.value, self.x, self.y, ways, spacing, self.epsilon)
+        noise = rounding(self.subject.value, self.x, self.y, ways, spacing, self.epsilon, far)
         self.rounding = np.maximum(self.rounding, noise)
 
     def line(self, way: Way, shift: float = 1.0) -> tuple[Line, tuple[float, ...], float]:
@@ -71,6 +71,31 @@ class Measure:
                 return slope(line, limit=step)
         return None
 
+    def on_two_pieces(self, way: Way) -> Estimate | None:
+        """Return the slopes on both sides where the function decides something else at any step; None if not known."""
+        if self.subject.pattern is None or not self.subject.pattern(self.x) or self.on_one_piece(way) is not None:
+            return None
+        found = [self.beside(way, side) for side in (-1.0, 1.0)]
+        if None in found:
+            return None
+        left, right = (estimate for estimate in found if estimate is not None)
+        kink = abs(right.value - left.value) / 2
+        return Estimate((left.value + right.value) / 2, left.error + right.error, kink, kink)
+
+    def beside(self, way: Way, side: float) -> Estimate | None:
+        """Return the slope within the piece that begins on one side of x; None if it is too short to be measured."""
+        assert self.subject.pattern is not None
+        for step in reversed(SCALES):
+            first, *rest = (self.subject.pattern(way.moved(self.x, side * t)) for t in (step, step / 64, step / 4096))
+            if first is not None and all(first == other for other in rest):
+                near = way.moved(self.x, side * step / 64)
+                there = Measure.__new__(Measure)
+                there.__dict__.update(self.__dict__, x=near, y=self.subject.value(near))
+                line, _, _ = there.line(way)
+                low, high = (slope(line, limit=step / n) for n in (128, 256))
+                return Estimate(high.value, high.error + 2 * abs(high.value - low.value))
+        return None
+
     def aside(self, way: Way, noisy: bool = False) -> tuple[Estimate, float] | None:
         """Return the slope and the size by a complex step; None if it cannot be taken.   noisy: with its rounding."""
         weight = np.abs(self.subject.cotangent)
@@ -91,7 +116,9 @@ class Measure:
         error = 4 * self.epsilon * large
         if noisy:
             still = [np.zeros_like(a) for a in self.x]
-            noise = rounding(tangent, self.x, slopes, way.moved(still, 1.0), max(map(epsilon, self.x)), self.epsilon)
+            noise = rounding(
+                tangent, self.x, slopes, way.moved(still, 1.0), max(map(epsilon, self.x)), self.epsilon, True
+            )
             error += dot(weight, np.nan_to_num(noise))
         touched = slopes != 0
         size = dot(weight, np.where(touched if touched.any() else True, self.natural, 0.0)) + large

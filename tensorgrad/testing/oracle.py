@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+JUMPS = "it seems to jump here"
+JUMP = 1e6  # times the rounding: a jump that is none of its steps
 STEP = 2.0**-14  # where rounding (1/step) and truncation (step**2) are both small, for most functions
 ENOUGH = 1e-7  # relative error below which no other step is tried
 SCALES = (2.0**-38, 2.0**-32, 2.0**-26, 2.0**-20, STEP, 2.0**-8, 2.0**-3)
 FLAT = 2.0**-8  # a function that does not move with steps of this size is flat
 PROBE = 2.0**-2  # a step that shows which results depend on an input at all
 ROWS = 6  # of a tableau: steps down to 1/32 of the first
+FAR = (math.pi * 2.0**-32, math.pi * 2.0**-22)  # where to look for rounding; at powers of 2 all is rounded alike
+LEVEL = 32.0  # rounding is the same at any distance; what is left of a smooth function grows with its fourth power
+SLIGHT = 2.0**-16  # what moves a result by more is not called rounding
 VAGUE = 0.05  # relative error of an estimate that a function seen to be flat at small scales overrules
 AGREE = 5.0  # estimates further apart than this many errors contradict each other
 SMOOTH = 0.7  # the gap between one-sided slopes halves with the step, unless there is a kink
@@ -38,6 +43,7 @@ class Estimate:
     kink: float = 0.0  # half the distance between the one-sided derivatives, where they differ
     gap: float = 0.0  # the same at the step taken: where there is no kink, the curvature
     reason: str = ""  # what limits the error, in words
+    jump: float = 0.0  # how far the function jumps at 0, if it seems to
 
     @property
     def stuck(self) -> bool:
@@ -119,7 +125,8 @@ def tableau(line: Line, step: float, enough: float = 0.0) -> Estimate:
             if len(row) > 2 and abs(row[-1] - above[-1]) > 2 * best.error:
                 break
         above, last = row, d
-    return replace(best, error=max(best.error, scatter / best_step))
+    jump = last.gap * best_step if best.reason == JUMPS and last is not None else 0.0
+    return replace(best, error=max(best.error, scatter / best_step), jump=jump)
 
 
 def kink(d: Difference, last: Difference | None) -> float:
@@ -133,7 +140,7 @@ def explain(error: float, d: Difference, last: Difference | None) -> str:
     if error < 4 * d.noise:
         return "its rounding hides the derivative"
     if last is not None and abs(d.slope - 2 * last.slope) < 0.1 * abs(d.slope):
-        return "it seems to jump here"
+        return JUMPS
     return "differences at no step agree: it is not smooth at any scale"
 
 
@@ -159,6 +166,8 @@ def slope(
     best = flat = Estimate(math.nan, math.inf, reason=quick.reason)
     for step in sorted(steps):
         found = quick if step == STEP and not thorough else tableau(line, step * shift)
+        if found.jump > JUMP * line.noise:
+            return best if math.isfinite(best.error) else replace(best, reason=JUMPS)
         if not math.isfinite(found.error):
             continue
         if found.stuck and step < FLAT:
@@ -179,19 +188,34 @@ def merge(a: Estimate, b: Estimate) -> Estimate:
 
 
 def rounding(
-    f: Callable[[list[Array]], Array], x: list[Array], y: Array, u: list[Array], spacing: float, epsilon: float
+    f: Callable[[list[Array]], Array],
+    x: list[Array],
+    y: Array,
+    u: list[Array],
+    spacing: float,
+    epsilon: float,
+    far: bool = False,
 ) -> Array:
     """Return an estimate of the rounding error of each result `y` of `f` at `x`, from results nearby.
 
     The fourth difference of five close points leaves nothing of a smooth function but its rounding (as in Moré and
     Wild, Estimating computational noise, 2011).   u: the direction in which they lie, as large as x.
     spacing, epsilon: the relative spacing of the numbers in x and in y.
+    far: look further away too, where also values show rounding that are all rounded alike nearby, as 1 - cos(x) near 0.
     """
+
+    def noise(distance: float) -> Array:
+        points = (f([a + m * distance * b for a, b in zip(x, u, strict=True)]) for m in (1, 2, 3, 4, 5))
+        fourth = sum(c * p for c, p in zip((1, -4, 6, -4, 1), points, strict=True))
+        return np.abs(fourth) / math.sqrt(70)
+
     sigma: Array = epsilon * np.abs(y)
     for distance in (4 * spacing, 64 * spacing):
-        if distance > 2.0**-6:
-            break  # half precision: nothing is close
-        points = (f([a + m * distance * b for a, b in zip(x, u, strict=True)]) for m in (1, 2, 3, 4, 5))
-        noise = sum(c * p for c, p in zip((1, -4, 6, -4, 1), points, strict=True)) / math.sqrt(70)
-        sigma = np.fmax(sigma, np.abs(noise))  # not a number: beyond the edge of where f is defined
+        if distance < 2.0**-6:  # else half precision: nothing is close
+            sigma = np.fmax(sigma, noise(distance))  # not a number: beyond the edge of where f is defined
+    for distance in FAR if far else ():
+        if distance > 256 * spacing:
+            near, there = noise(distance / 4), noise(distance)
+            level = (there < LEVEL * near) & (there < SLIGHT * np.abs(y))  # else it is the function that changes
+            sigma = np.where(level, np.fmax(sigma, there), sigma)
     return sigma

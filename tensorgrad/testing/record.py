@@ -1,6 +1,8 @@
 """What the record of a function tells about it: whether it is analytic, and whether it stands at a kink."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from tensorgrad.backends import getitem, scatter_add
 from tensorgrad.creation import tensor
 from tensorgrad.graph import Tensor
 from tensorgrad.node import Node, enable_grad
-from tensorgrad.op import Op
+from tensorgrad.op import Each, Op
 from tensorgrad.rng import Rng
 from tensorgrad.rules.write import write
 from tensorgrad.trace import Trace, trace
@@ -91,31 +93,37 @@ def pulled(ys: Sequence[Any], xs: Sequence[Tensor], seeds: Sequence[Any], create
     return total
 
 
-def numpy_steps(nodes: Iterable[Node]) -> Iterator[Node]:
-    """Yield steps that are NumPy's own functions; in place of others what these do inside, as far as it can be seen."""
+def numpy_steps(nodes: Iterable[Node], decided: list[Any] | None = None) -> Iterator[Node]:
+    """Yield steps that are NumPy's own functions; in place of others what these do inside, as far as it can be seen.
+
+    decided: a list for the masks, places and steps that the others' insides consist of.
+    """
     for node in nodes:
         op = node.op
         assert op is not None
         known = isinstance(op.fn, np.ufunc) or op.fn in SMOOTH or op.fn in BRANCHES
-        steps = [node] if known or op.forward is op.fn or node.args is None else inside(op, node)
-        if steps == [node]:
+        found = None if known or op.forward is op.fn or node.args is None else inside(op, node)
+        if found is None:
             yield node
         else:
-            yield from numpy_steps(steps)
+            if decided is not None:
+                decided += found[1].decided
+            yield from numpy_steps(found[0], decided)
 
 
-def inside(op: Op, node: Node) -> list[Node]:
-    """Return the steps that an op's own body consists of; the node itself if tensors cannot be passed through it."""
+def inside(op: Op, node: Node) -> tuple[list[Node], Trace] | None:
+    """Return the steps that an op's own body consists of; None if tensors cannot be passed through it."""
     try:
-        with enable_grad(), trace():
+        with enable_grad(), trace() as kept:
             xs = [
                 tensor(a, requires_grad=True) if source is not None else a
                 for a, source in zip(node.args or (), node.inputs, strict=True)
             ]
             out = op.forward(*xs, **node.params)
-            return nodes_of(out if isinstance(out, tuple) else [out]) or [node]
+            parts = out if isinstance(out, tuple) else (out,)
+            return (nodes_of(parts), kept) if all(isinstance(part, Tensor) for part in parts) else None
     except Exception:
-        return [node]
+        return None
 
 
 def is_analytic(nodes: Iterable[Node]) -> bool:
@@ -143,30 +151,58 @@ def touches(node: Node) -> bool:
 
 def pattern(nodes: Iterable[Node], kept: Trace) -> bytes:
     """Return which smooth pieces of a function were taken: at two points of one piece it is the same."""
-    found = []
-    for node in numpy_steps(nodes):
+    found: list[bytes] = []
+    decided = list(kept.decided)
+    for node in numpy_steps(nodes, decided):
         decide = BRANCHES.get(node.op.fn if node.op is not None else None)
         if decide is not None:
             found.append(np.sign(decide(*node.args or (), **node.params)).tobytes())
-    found += [np.asarray(out).tobytes() for _, out in kept.decided]
+    found += [np.asarray(out).tobytes() for _, out in decided]
     return b"|".join(found)
 
 
-def shake(nodes: Iterable[Node], rng: Rng) -> None:
-    """Change what the rules will read by one rounding each, where that decides nothing.
+class Shaken(Each):
+    """The rules of an op, each term rounded once more."""
+
+    def __init__(self, rules: Iterable[Any], shaken: Callable[[Any], Any]) -> None:
+        self.rules, self.shaken = rules, shaken
+
+    def __iter__(self) -> Iterator[Any]:
+        for rule in self.rules:
+            yield None if rule is None else lambda *args, rule=rule, **params: self.shaken(rule(*args, **params))
+
+
+def rounded(a: Any, rng: Rng) -> Any:
+    """Return an array with each element one rounding up or down; anything else as it is."""
+    if not isinstance(a, np.ndarray | np.generic) or a.dtype.kind not in "fc":
+        return a
+    signs = np.where(rng.random(a.shape) < 0.5, -1, 1).astype(np.real(a).dtype)
+    return a * (1 + signs * np.finfo(a.dtype).eps)
+
+
+def is_picked(node: Node) -> bool:
+    """Whether a step's result is some of its elements, which a rule may look for by comparing."""
+    return any(step.op is not None and (step.op.fn in SEEKING or touches(step)) for step in numpy_steps([node]))
+
+
+def shake(nodes: Sequence[Node], rng: Rng) -> None:
+    """Compute all recorded values again, each rounded once more, and let each rule's term be rounded once more.
 
     How far a gradient moves then says how much of it is rounding: much, in 1 - tanh(x)**2 of a saturated tanh.
-    A rule that looks for equal elements, as that of a maximum does, has to find them: all is rounded alike there.
+    (Stochastic arithmetic, Vignes 1993.) What is exactly at a kink stays there.
+    nodes: newest first, with all their arguments.
     """
-
-    def shaken(a: Any, alike: bool) -> Any:
-        if not isinstance(a, np.ndarray | np.generic) or a.dtype.kind != "f":
-            return a
-        signs = np.where(rng.random(() if alike else a.shape) < 0.5, -1, 1).astype(a.dtype)
-        return a * (1 + (1 if alike else signs) * np.finfo(a.dtype).eps)
-
-    for node in nodes:
-        alike = any(step.op is None or step.op.fn in SEEKING or touches(step) for step in numpy_steps([node]))
-        computed = [source is not None and source.op is not None for source in node.inputs]
-        node.args = tuple(shaken(a, alike) if on else a for a, on in zip(node.args or (), computed, strict=True))
-        node.out = shaken(node.out, alike)
+    shaken = partial(rounded, rng=rng)
+    values: dict[Node, Any] = {}
+    for node in reversed(nodes):
+        op = node.op
+        assert op is not None and node.args is not None
+        if not any(map(touches, numpy_steps([node]))):
+            sources = zip(node.args, node.inputs, strict=True)
+            node.args = tuple(values.get(source, a) if source is not None else a for a, source in sources)
+            out = op.forward(*node.args, **node.params)
+            out, work = (out, out) if op.work is None else out
+            if not is_picked(node):
+                out, work = shaken(out), shaken(work)
+            values[node], node.out = out, work
+        node.op = replace(op, vjps=Shaken(op.vjps, shaken))

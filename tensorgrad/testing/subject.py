@@ -16,7 +16,7 @@ from tensorgrad.rng import Rng
 from tensorgrad.testing.inputs import BackwardError, Inputs, Results, as_complex, as_real, flat, laid, raw_of, wide
 from tensorgrad.testing.manners import backward_pass, refuse_changed, refuse_odd, same
 from tensorgrad.testing.oracle import PROBE
-from tensorgrad.testing.record import is_analytic, nodes_of, pattern, pulled, shake
+from tensorgrad.testing.record import is_analytic, is_picked, nodes_of, pattern, pulled, rounded, shake
 from tensorgrad.trace import Trace, trace
 
 Array = NDArray[Any]
@@ -79,7 +79,8 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
             return None
 
     def shaken(cotangent: Array, rng: Rng | None) -> list[Array]:
-        y, leaves = record(inputs.real)
+        with trace():
+            y, leaves = record(inputs.real)
         if rng is not None:
             shake(nodes_of(form.parts(y)), rng)
         return list(map(as_real, pulled(form.parts(y), leaves, form.split(cotangent))))
@@ -130,10 +131,12 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
     def analytic(arrays: list[Array]) -> Array:
         return flat([raw_of(part) for part in form.parts(f(*inputs.nest(arrays)))])
 
-    def gradient(arrays: list[Array], cotangent: Array) -> list[Array]:
+    def gradient(arrays: list[Array], cotangent: Array, rng: Rng | None = None) -> list[Array]:
         copies = [laid(a) for a in inputs.natural(arrays)]
         nested = inputs.nest(copies)
         out = f(*nested)
+        if rng is not None:
+            out = form.nest([rounded(np.asarray(part), rng) for part in form.parts(out)])
         kept = [np.array(part) for part in form.parts(out)]
         v = [a.astype(y.dtype) for a, y in zip(form.split(cotangent), kept, strict=True)]
         seeds = [a.copy() for a in v]
@@ -165,12 +168,19 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
     hand = Subject(inputs.real, value, gradient, cotangent, max(map(epsilon, map(raw_of, precise))), results=form)
     if shadow is None or shadow.results is None or shadow.results.shapes != form.shapes:
         return hand
+
+    def shaken(cotangent: Array, rng: Rng | None) -> list[Array]:
+        mine = gradient(inputs.real, cotangent, None if picked else rng)
+        assert shadow is not None and shadow.shaken is not None
+        return [a + b for a, b in zip(mine, shadow.shaken(cotangent, rng), strict=True)]
+
+    picked = any(map(is_picked, shadow.steps[:1]))  # the result is one of the inputs, for which vjp may look
     return replace(
         hand,
         analytic=analytic if shadow.analytic else None,
         steps=shadow.steps,
         trace=shadow.trace,
-        shaken=shadow.shaken,
+        shaken=shaken,
         pattern=shadow.pattern,
     )
 
@@ -209,7 +219,8 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
             return list(map(as_real, pulled(slopes, leaves, Results(slopes).split(cotangent))))
 
     def shaken(cotangent: Array, rng: Rng | None) -> list[Array]:
-        slopes, leaves = record(natural(arrays), True)
+        with trace():
+            slopes, leaves = record(natural(arrays), True)
         if rng is not None:
             shake(nodes_of(slopes), rng)
         return list(map(as_real, pulled(slopes, leaves, Results(slopes).split(cotangent))))
