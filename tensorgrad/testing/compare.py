@@ -11,15 +11,16 @@ import numpy as np
 
 from tensorgrad.rng import Rng
 from tensorgrad.testing.judge import RESOLUTION, SAFETY, Comparison
+from tensorgrad.testing.manners import changed, changing
 from tensorgrad.testing.measure import LONG, Measure
 from tensorgrad.testing.oracle import Array, Estimate, dot, merge, rounding
 from tensorgrad.testing.subject import Subject, epsilon
-from tensorgrad.testing.ways import RANDOM, Way, directions, unit
+from tensorgrad.testing.ways import RANDOM, Way, directions, together, unit
 
 PATIENCE = 1.0  # seconds for a closer look at what is not clear at once
 CONFIRMED = 3  # accusations that further measurements confirm are enough
-CONFIRMATIONS = (1.25, 1.546875)  # factors of the steps of these: few bits, so that x + t u is exact
-JOINT = 16  # directions of all inputs together, at a kink
+CONFIRMATIONS = (math.pi / 2.5, math.pi / 2)  # factors of the steps of these: at powers of 2 all may be rounded alike
+COARSE = 2.0**13  # spacings of a dtype, of the largest element, that a gradient in float64 may be away from it
 SHAKES = 3  # roundings of what the rules read, of which the worst is taken
 
 
@@ -32,18 +33,42 @@ class Check:
         self.long: Measure | None = None
         self.first = subject.gradient(subject.arrays, subject.cotangent)
         self.claims = flattened(self.first)
+        subject.gradient(subject.arrays, -2 * subject.cotangent)  # which may leave its traces
+        self.unsteady = changed(self.first, self.claims)
+        if not self.unsteady:
+            self.unsteady = changing(subject.gradient(subject.arrays, subject.cotangent), self.claims)
         self.doubts = [np.zeros(a.size) for a in self.x]
         self.shaken: list[Array] | None = None
         own = max(epsilon(a) for a in subject.arrays)
         self.resolution, self.grain = max(RESOLUTION, 64 * own, 64 * subject.epsilon), 2.0**13 * own
         self.tiny = max(float(np.finfo(a.dtype).tiny) for a in subject.arrays)
         self.listen()
+        self.fine, self.fine_doubts = self.in_full()
         self.exact = [subject.analytic is not None and self.trusted(k) for k in range(len(self.x))]
 
     @property
     def x(self) -> list[Array]:
         """The inputs, in float64 or better."""
         return self.measure.x
+
+    def in_full(self) -> tuple[list[Array], list[Array]]:
+        """Return claims and doubts, for arrays of less than float64 made in float64: what adds up is not rounded then.
+
+        That the gradient in the dtype itself is the same is seen element by element.
+        """
+        arrays = self.subject.arrays
+        if all(a.dtype == x.dtype for a, x in zip(arrays, self.x, strict=True)):
+            return self.claims, self.doubts
+        try:
+            fine = flattened(self.subject.gradient(self.x, self.subject.cotangent))
+        except Exception:  # it insists on the dtype
+            return self.claims, self.doubts
+        own = max(map(epsilon, arrays))
+        for k, (a, b, doubt) in enumerate(zip(self.claims, fine, self.uncertainty(), strict=True)):
+            slack = SAFETY * doubt + COARSE * own * np.abs(b).max(initial=0)
+            if not self.unsteady and not (np.abs(a - b) <= slack).all():
+                self.unsteady = f"for input {k} it is another one in {arrays[k].dtype} than in {self.x[k].dtype}"
+        return fine, [4 * epsilon(x) * np.abs(g) for x, g in zip(self.x, fine, strict=True)]
 
     def gradients(self, cotangent: Array) -> list[Array]:
         """Return the gradient under test for another cotangent."""
@@ -120,8 +145,7 @@ class Check:
                         break
                     found.append(self.compare(Way(k, u)))
         if any(c.kinked for c in found) and sum(a.size for a in self.x) > 1:
-            everywhere = np.concatenate(self.measure.sizes)  # what is right in each element need not be so in all
-            found += [self.compare(Way(None, unit(everywhere, self.rng))) for _ in range(JOINT)]
+            found += [self.compare(Way(None, u)) for u in together(self.x, self.measure.sizes, self.rng)]
         end = time.perf_counter() + PATIENCE
         for i, c in enumerate(found):
             if c.verdict == "inconclusive" and time.perf_counter() < end:
@@ -147,11 +171,14 @@ class Check:
     def comparison(self, way: Way, measured: Estimate, size: float) -> Comparison:
         """Return a comparison with what was measured."""
         u = way.direction
-        doubt = dot(np.abs(u), way.of(self.doubts))
+        claims, doubts = (self.fine, self.fine_doubts) if way.element is None else (self.claims, self.doubts)
+        doubt = dot(np.abs(u), way.of(doubts))
+        if way.array is None or measured.kink:  # nearby, ties break, so that what differs there is not rounding
+            doubt = 4 * max(map(epsilon, self.subject.arrays)) * dot(np.abs(u), np.abs(way.of(claims)))
         alone = float(np.abs(u).max() * self.doubts[way.array or 0].max()) if way.element is not None else 0.0
         return Comparison(
             way,
-            claimed=dot(u, way.of(self.claims)),
+            claimed=dot(u, way.of(claims)),
             measured=measured,
             doubt=doubt,
             least=SAFETY * max(doubt, alone),

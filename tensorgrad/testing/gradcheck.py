@@ -13,7 +13,7 @@ from tensorgrad.testing.blame import accusation, spot
 from tensorgrad.testing.compare import Check
 from tensorgrad.testing.inputs import BackwardError, Inputs
 from tensorgrad.testing.judge import Comparison
-from tensorgrad.testing.manners import forward_pass, line_of, name_of, steady
+from tensorgrad.testing.manners import bent, forward_pass, line_of, name_of
 from tensorgrad.testing.report import GradientError, GradientWarning, Report
 from tensorgrad.testing.reproducer import reproducer
 from tensorgrad.testing.subject import Function, Subject, recorded_by_engine, second_order, written_by_hand
@@ -97,9 +97,9 @@ def check(
                 else:
                     subject = second_order(f, inputs, first, rng)
                 checked = Check(subject, rng)
-                words = ""
-                if n == 1:
-                    words = steady(checked.first, checked.gradients, subject.cotangent, checked.uncertainty, rng)
+                words = checked.unsteady
+                if n == 1 and not words:
+                    words = bent(checked.gradients, subject.cotangent, checked.uncertainty, rng)
                 comparisons = checked.run(SECONDS[n])
         except BackwardError as error:
             return crashed(replace(draft, order=n), error), error.__cause__

@@ -88,17 +88,24 @@ def line_of(f: Function) -> str:
 
 
 # Gradients that misbehave
-def steady(
-    first: list[Array],
-    gradient: Callable[[Array], list[Array]],
-    cotangent: Array,
-    doubts: Callable[[], list[Array]],
-    rng: Rng,
-) -> str:
-    """Say in words if a gradient is not the same in a further call, or not linear in the cotangent; "" if it is both.
+def changed(first: list[Array], kept: list[Array]) -> str:
+    """Say in words if the gradient of a call is not what it was any more, after others; "" if it is."""
+    if all(close(a.ravel(), old) for a, old in zip(first, kept, strict=True)):
+        return ""
+    return "a further call writes into the arrays that it returned before: return new ones"
 
-    first: what the first call returned for this cotangent, before any other.   doubts: how much of it is rounding.
-    """
+
+def changing(second: list[Array], kept: list[Array]) -> str:
+    """Say in words if a further call at the same inputs, for the same cotangent, gives another gradient; "" if not."""
+    if all(close(a.ravel(), old) for a, old in zip(second, kept, strict=True)):
+        return ""
+    return "it changes from call to call: a further one at the same inputs gave another gradient"
+
+
+def bent(
+    gradient: Callable[[Array], list[Array]], cotangent: Array, doubts: Callable[[], list[Array]], rng: Rng
+) -> str:
+    """Say in words if a gradient is not linear in the cotangent; "" if it is.   doubts: how much of it is rounding."""
 
     def alike(found: list[Array], right: list[Array]) -> bool:
         if all(map(close, found, right)):
@@ -108,20 +115,14 @@ def steady(
             for a, b, doubt in zip(found, right, doubts(), strict=True)
         )
 
-    kept = [np.array(g) for g in first]
-    if not alike(gradient(cotangent), kept):
-        if not all(map(same, first, kept)):
-            return "a further call writes into the arrays that it returned before: return new ones"
-        return "it changes from call to call: a further one at the same inputs gave another gradient"
+    kept = [np.array(g) for g in gradient(cotangent)]
     large = max((float(np.abs(g).max(initial=0)) for g in kept), default=0.0)
     coarse = any(np.finfo(g.dtype).eps > 1e-4 for g in kept) or not 1e-200 < large < 1e200
     for factor in (-2.0,) if coarse else (-2.0, -(2.0**-30), 2.0**20):
         if not alike(gradient(factor * cotangent), [factor * g for g in kept]):
-            return f"it is not linear in the cotangent: it does not grow {factor:g} times when that does"
-    if not all(map(same, first, kept)):
-        return "a further call writes into the arrays that it returned before: return new ones"
+            return f"it is not linear in the cotangent: for {factor:g} times that it is not {factor:g} times as large"
     other = cotangent * 10 ** -(5 * rng.random(cotangent.size)) * np.where(rng.random(cotangent.size) < 0.5, -1, 1)
-    both = [a + b for a, b in zip(gradient(other), kept, strict=True)]
+    both = [a + b for a, b in zip([np.array(g) for g in gradient(other)], kept, strict=True)]
     if not alike(gradient(cotangent + other), both):
         return "it is not linear in the cotangent: for a sum of two cotangents it is not the sum of both gradients"
     return ""

@@ -80,13 +80,13 @@ class Difference(NamedTuple):
     noise: float  # the part of the slope that may be rounding
 
 
-def difference(line: Line, t: float) -> Difference:
-    """Return the central difference at step `t`."""
+def difference(line: Line, t: float, spacing: float = 0.0) -> Difference:
+    """Return the central difference at step `t`.   spacing: of the numbers in x, if x + t u is rounded to them."""
     up, down = line.at(t), line.at(-t)
     change = up - down
     slope = dot(line.cotangent, change) / (2 * t)
     gap = dot(line.weight, np.abs(up + down - 2 * line.origin)) / (2 * t)
-    noise = (line.noise + line.epsilon * dot(line.weight, np.abs(change))) / t
+    noise = (line.noise + (line.epsilon + spacing / t) * dot(line.weight, np.abs(change))) / t
     return Difference(slope, gap, noise)
 
 
@@ -95,10 +95,10 @@ def dot(a: Array, b: Array) -> float:
     return float(a @ b) if a.size < 10_000 else float((a * b).sum())
 
 
-def tableau(line: Line, step: float, enough: float = 0.0) -> Estimate:
+def tableau(line: Line, step: float, enough: float = 0.0, spacing: float = 0.0) -> Estimate:
     """Return the derivative at 0 extrapolated from differences at `step` and its halves (Ridders).
 
-    enough: stop at this relative error.
+    enough: stop at this relative error.   spacing: as in `difference`.
     """
     best, best_step, scatter = Estimate(math.nan, math.inf, reason="it is not finite around here"), step, 0.0
     above: list[float] = []  # the row before
@@ -106,7 +106,7 @@ def tableau(line: Line, step: float, enough: float = 0.0) -> Estimate:
     change = math.inf
     for i in range(ROWS):
         h = step / 2**i
-        d = difference(line, h)
+        d = difference(line, h, spacing)
         if not math.isfinite(d.slope):
             above, last, change = [], None, math.inf
             continue
@@ -159,13 +159,14 @@ def slope(
     """
     if limit < math.inf:
         return min((tableau(line, step) for step in SCALES if step <= limit), key=lambda found: found.error)
-    quick = tableau(line, STEP * shift, ENOUGH)
+    spacing = 0.0 if shift == 1 else line.epsilon
+    quick = tableau(line, STEP * shift, ENOUGH, spacing)
     if not thorough and quick.kink == 0 and quick.error <= ENOUGH * max(abs(quick.value), quick.gap):
         return quick
     steps = [*SCALES, *(s * scale for s in stretches for scale in SCALES[-2:] if s * scale > SCALES[-1])]
     best = flat = Estimate(math.nan, math.inf, reason=quick.reason)
     for step in sorted(steps):
-        found = quick if step == STEP and not thorough else tableau(line, step * shift)
+        found = quick if step == STEP and not thorough else tableau(line, step * shift, spacing=spacing)
         if found.jump > JUMP * line.noise:
             return best if math.isfinite(best.error) else replace(best, reason=JUMPS)
         if not math.isfinite(found.error):

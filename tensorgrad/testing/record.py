@@ -85,7 +85,7 @@ def pulled(ys: Sequence[Any], xs: Sequence[Tensor], seeds: Sequence[Any], create
     total: list[Any] | None = None
     for y, seed in zip(ys, seeds, strict=True):
         if isinstance(y, Tensor):
-            seed = seed if isinstance(seed, Tensor) else np.asarray(seed).astype(y.dtype).reshape(y.shape)
+            seed = seed if isinstance(seed, Tensor) else np.asarray(seed).astype(y.dtype, copy=False).reshape(y.shape)
             terms = gradients(y, xs, seed, create_graph=create_graph)
             total = terms if total is None else [a + b for a, b in zip(total, terms, strict=True)]
     if total is None:

@@ -66,8 +66,11 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
 
     def gradient(arrays: list[Array], cotangent: Array) -> list[Array]:
         y, leaves = record(arrays)
+        v = [a.astype(raw_of(part).dtype) for a, part in zip(form.split(cotangent), form.parts(y), strict=True)]
+        seeds = [a.copy() for a in v]
         with backward_pass():
-            found = pulled(form.parts(y), leaves, form.split(cotangent))
+            found = pulled(form.parts(y), leaves, seeds)
+        refuse_changed_cotangent(v, seeds)
         refuse_overwritten(inputs, arrays, leaves)
         return list(map(as_real, found))
 
@@ -143,9 +146,8 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
         with backward_pass():
             found = vjp(form.nest(seeds), out, *nested)
         after = [np.asarray(part) for part in form.parts(out)]
-        for what, old, new in (("cotangent", v, seeds), ("out", kept, after)):
-            if not all(map(same, old, new)):
-                raise BackwardError(f"it changed its {what} in place, which another consumer may share: copy it first")
+        refuse_changed_cotangent(v, seeds)
+        refuse_changed_cotangent(kept, after, "out")
         refuse_overwritten(inputs, arrays, copies)
         return inputs.unnest(found)
 
@@ -250,6 +252,12 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
 def leaf(a: Array) -> Tensor:
     """Return a leaf that holds a copy of an array, in the same layout."""
     return wrap(b := laid(a), Leaf(b)) if a.ndim else tensor(a, requires_grad=True)
+
+
+def refuse_changed_cotangent(before: Sequence[Array], after: Sequence[Array], name: str = "cotangent") -> None:
+    """Raise BackwardError if a backward pass wrote into what it was given."""
+    if not all(map(same, before, after)):
+        raise BackwardError(f"it changed its {name} in place, which another consumer may share: copy it first")
 
 
 def refuse_overwritten(inputs: Inputs, arrays: Sequence[Array], after: Sequence[Any]) -> None:

@@ -70,6 +70,21 @@ def directions(x: Array, sizes: Array, claim: Array, rng: Rng) -> Iterator[Array
             yield np.where(group, unit(sizes, rng), 0.0)
 
 
+def together(xs: Sequence[Array], sizes: Sequence[Array], rng: Rng) -> Iterator[Array]:
+    """Yield directions of all inputs for a point at a kink: what is right in each element need not be so in several.
+
+    In every second one, elements of one size move together, away from 0 or towards it. Ties stay ties on such a way,
+    so that the function has no kink along it that would leave room for a tie counted twice.
+    """
+    everywhere = np.concatenate(sizes)
+    values = np.concatenate([x.ravel() for x in xs])
+    _, place = np.unique(np.abs(values), return_inverse=True)
+    first = np.unique(place, return_index=True)[1]
+    for _ in range(RANDOM):
+        yield unit(everywhere, rng)
+        yield unit(everywhere[first], rng)[place] * np.where(values < 0, -1, 1)
+
+
 def groups(x: Array, effect: Array) -> Iterator[Array]:
     """Yield masks of the elements of x, flat, that have something in common.   effect: of each, on the result."""
     yield x.ravel() < 0
