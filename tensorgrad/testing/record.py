@@ -181,8 +181,10 @@ def rounded(a: Any, rng: Rng) -> Any:
 
 
 def is_picked(node: Node) -> bool:
-    """Whether a step's result is some of its elements, which a rule may look for by comparing."""
-    return any(step.op is not None and (step.op.fn in SEEKING or touches(step)) for step in numpy_steps([node]))
+    """Whether a step's result is some of its elements, or may be: a rule may look for them by comparing."""
+    functions = [(step, step.op.fn) for step in numpy_steps([node]) if step.op is not None]
+    seen = all(isinstance(fn, np.ufunc) or fn in SMOOTH or fn in BRANCHES for _, fn in functions)
+    return not seen or any(fn in SEEKING or touches(step) for step, fn in functions)
 
 
 def shake(nodes: Sequence[Node], rng: Rng) -> None:
