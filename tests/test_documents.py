@@ -1,4 +1,4 @@
-"""What the texts promise: the examples in docstrings and README run, and no text installs somebody else's package."""
+"""What the texts promise: the examples in docstrings and guides run, and no text installs somebody else's package."""
 
 import doctest
 import importlib
@@ -31,8 +31,9 @@ def test_examples_in_docstrings_run(name):
     assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
 
 
-def test_examples_in_the_readme_run():
-    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False, optionflags=FLAGS, encoding="utf-8")
+@pytest.mark.parametrize("text", ["README.md", "docs/gradient_checks.md"])
+def test_examples_in_texts_run(text):
+    result = doctest.testfile(str(ROOT / text), module_relative=False, optionflags=FLAGS, encoding="utf-8")
     assert result.attempted > 20 and result.failed == 0
 
 

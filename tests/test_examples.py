@@ -20,7 +20,7 @@ import pytest
 import tensorgrad as tg
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PROGRAMS = ["mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "wrong_by_hand"]
+PROGRAMS = ["mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "check_your_backprop"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -466,53 +466,81 @@ def test_cifar_archive_that_lacks_a_file_is_refused(cifar, contents, tmp_path):
 
 @pytest.fixture(scope="module")
 def bugs(tmp_path_factory):
-    return Run("wrong_by_hand", tmp_path_factory.mktemp("bugs"))
+    return Run("check_your_backprop", tmp_path_factory.mktemp("bugs"))
 
 
-GRADIENTS = ["output sigmoid", "right index", "leaky relu", "tanh", "saturated sigmoid"]
+DIAGNOSES = {
+    "output_sigmoid": ["sigmoid", "relu"],
+    "mean_of_mean": ["it is 16 times too small"],
+    "leaky_relu": ["the constant 0.01 whatever the cotangent", "negative"],
+    "tanh": ["raised TypeError", "'tuple' and 'int'"],
+    "saturated_sigmoid": ["it is NaN", "2 of 4 elements"],
+}
 
 
-@pytest.mark.parametrize("name", GRADIENTS)
-def test_bug_verdicts_say_who_is_right(name, bugs):
-    expected = "right" if name == "right index" else "wrong"
-    assert bugs.figures[name]["verdicts"] == {"hand": expected, "tensorgrad": "right"}
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_bug_is_wrong_as_published_and_right_repaired_or_derived(name, bugs):
+    verdicts = {who: report["verdict"] for who, report in bugs.figures[name].items()}
+    assert verdicts == {"published": "wrong", "repaired": "right", "derived": "right"}
 
 
-@pytest.mark.parametrize("name", GRADIENTS)
-def test_bug_verdicts_follow_from_the_numbers(name, bugs):
-    rows = bugs.figures[name]["elements"]
-    far = {who: [abs(number(row[who]) - row["quotient"]) for row in rows] for who in ("hand", "tensorgrad")}
-    assert max(far["tensorgrad"]) < 1e-6
-    assert (max(far["hand"]) < 1e-6) == (name == "right index")
-    assert max(abs(row["quotient"]) for row in rows) > 0.1
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_bug_is_diagnosed_in_words(name, bugs):
+    diagnosis = bugs.figures[name]["published"]["diagnosis"]
+    for words in DIAGNOSES[name]:
+        assert words in diagnosis
+    for line in diagnosis.splitlines():
+        assert line in bugs.printed
 
 
-def number(value):
-    """Return a number of the JSON file as one: infinitely far off if there is none, as for NaN."""
-    return value if isinstance(value, float) else np.inf
+ELEMENTS = {
+    "output_sigmoid": {"W1", "b1", "W2", "b2"},
+    "mean_of_mean": {"W1", "b1", "W2", "b2"},
+    "leaky_relu": {0, 1},
+    "saturated_sigmoid": {2, 3},
+}
 
 
-def test_bug_of_leaky_relu_is_a_constant_where_the_input_is_negative(bugs):
-    rows = bugs.figures["leaky relu"]["elements"]
-    assert [row["hand"] == 0.01 for row in rows] == [True, True, False, False]
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_bug_is_found_in_an_element_that_is_wrong(name, bugs):
+    report = bugs.figures[name]["published"]
+    assert report["argument"] == 0
+    assert report["element"][0] in ELEMENTS[name]
 
 
-def test_bug_of_tanh_raises(bugs):
-    assert all(row["hand"] is None for row in bugs.figures["tanh"]["elements"])
-    assert "it raised TypeError" in bugs.printed
+def test_bug_that_raises_is_found_in_its_line(bugs):
+    assert bugs.figures["tanh"]["published"]["line"].endswith(": return dA * (1 - tanh(Z) ** 2)")
 
 
-def test_bug_of_the_saturated_sigmoid_makes_cost_and_gradient_useless(bugs):
-    figures = bugs.figures["saturated sigmoid"]
-    assert [row["hand"] == "nan" for row in figures["elements"]] == [False, False, True, True]
-    z, t = np.array([-3.0, 2.0, 40.0, -800.0]), np.array([1.0, 0.0, 0.0, 1.0])
-    assert figures["cost"]["hand"] == "inf"
-    assert figures["cost"]["tensorgrad"] == pytest.approx(np.mean(np.logaddexp(0, z) - t * z), rel=1e-14)
+def test_cost_that_is_infinite_is_refused(bugs):
+    assert bugs.figures["infinite_cost"].startswith("cost_through_sigmoid returned inf")
 
 
-def test_bug_of_the_last_batch_trains_twice_on_20_rows(bugs):
-    assert bugs.figures["last batch"] == {"rows trained on twice": {"hand": 20, "tensorgrad": 0}}
+REPAIRS = {
+    "early_by_one": "cost_backward",
+    "divided_twice": "cost_backward",
+    "leaky_relu_constant": "leaky_relu_backward",
+    "tanh_of_pair": "tanh_backward",
+    "through_sigmoid": "of_logits",
+}
 
 
-def test_bugs_are_drawn(bugs):
-    assert bugs.pictures() == {"wrong_by_hand.png"}
+def outcomes(folder):
+    """Return what pytest prints about the tests in a folder, a line for each failure."""
+    path = os.pathsep.join(filter(None, [str(EXAMPLES), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "COLUMNS": "500"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120).stdout
+
+
+def test_tests_that_the_reports_give_fail_until_the_bugs_are_repaired(bugs, tmp_path):
+    tests = {file.name: file.read_text() for file in bugs.out.glob("test_*.py")}
+    assert set(tests) == {f"test_{name}.py" for name in DIAGNOSES}
+    published = outcomes(bugs.out)
+    assert "5 failed" in published
+    assert published.count("GradientError: wrong") == 5
+    for name, text in tests.items():
+        for bug, repair in REPAIRS.items():
+            text = text.replace(bug, repair)
+        (tmp_path / name).write_text(text)
+    assert "5 passed" in outcomes(tmp_path)
