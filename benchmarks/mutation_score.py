@@ -3,8 +3,8 @@
 Run it from the repository's root. Peers take part when installed:
 
     pip install torch jax autograd
-    python -m benchmarks.mutation_score --quick    # every kind of mistake in three functions, some minutes
-    python -m benchmarks.mutation_score            # in all functions, an hour
+    python -m benchmarks.mutation_score --quick    # every kind of mistake in three functions, in minutes
+    python -m benchmarks.mutation_score            # in all functions, within an hour
 
 Each mutant is one mistake in one backward pass (mutants.py, and second_order.py for rules of which only the second
 derivative is wrong); each checker gets it through its own library's way to define a gradient, at its defaults. Where
