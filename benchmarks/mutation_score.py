@@ -8,9 +8,9 @@ Run it from the repository's root. Peers take part when installed:
 
 Each mutant is one mistake in one backward pass (mutants.py, and second_order.py for rules of which only the second
 derivative is wrong); each checker gets it through its own library's way to define a gradient, at its defaults. Where
-a library repairs the mistake by itself (sums what was broadcast, casts to the input's dtype), or cannot express it,
-the mutant is left out of that checker's count. The right gradient of every function is checked as well, and those of
-hard_right.py: accusing these is a false alarm.
+a library repairs the mistake by itself (sums what was broadcast, casts to the input's dtype, copies to its own
+layout), or cannot express it, the mutant is left out of that checker's count. The right gradient of every function is
+checked as well, and those of hard_right.py: accusing these is a false alarm.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from benchmarks.checkers import CHECKERS, Checker, drawn, installed
 from benchmarks.functions import FUNCTIONS
 from benchmarks.hard_right import HARD
 from benchmarks.machine import header
-from benchmarks.mutants import Mutant, differs, inputs_of, mutants
+from benchmarks.mutants import KINKS, Mutant, differs, inputs_of, mutants
 from benchmarks.mutation_report import table
 from benchmarks.process import ROOT
 from benchmarks.special import SPECIAL
@@ -38,6 +38,7 @@ from benchmarks.special import SPECIAL
 QUICK = 3  # functions for each kind of mistake
 DENSE = 5000  # elements beyond which torch's gradcheck, the fast one when it fails, would need gigabytes
 SECOND = "second order"
+MENDED = ("forms", KINKS)  # families of which a library may repair some: it sums, casts, copies to its own layout
 REPAIRED, TOO_LARGE = "repaired", "too large"  # why a mutant is left out
 
 
@@ -95,7 +96,7 @@ def score(name: str, checker: Checker, chosen: list[Mutant]) -> dict[str, Any]:
         f = m.function
         if right[f.name] == TOO_LARGE:
             outcome = TOO_LARGE
-        elif m.family == "forms" and repaired(checker, m):
+        elif m.family in MENDED and repaired(checker, m):
             outcome = REPAIRED
         else:
             verdict = attempt(lambda m=m: checker.check(m.function.forward, m.make(), inputs_of(m)))
