@@ -98,9 +98,9 @@ def table(found: dict[str, Any]) -> str:
         "checker at its defaults. Told apart: the wrong gradient was killed, and the right one of the same function "
         "passed: a checker that accuses whatever it sees kills everything. Not counted for a checker: what its library "
         "repairs before anyone could see it (a missing sum over a broadcast axis, another dtype, a layout), what it "
-        "cannot express (second order of a backward pass that works on arrays), and for torch arrays of 100,000 elements: "
-        "it fills the whole Jacobian, of 80 GB, in its fast mode to word the error that it found. At kinks the right "
-        "gradient is one of several; checkers that want the middle one count as raising a false alarm.", "",
+        "cannot express (second order of a backward pass that works on arrays), and for torch arrays of 100,000 "
+        "elements: it fills the whole Jacobian, of 80 GB, in its fast mode to word the error that it found. At kinks "
+        "the right gradient is one of several; checkers that want the middle one count as raising a false alarm.", "",
         *rows(columns, [summary(name, checkers[name]) for name in names]), "",
         *(["Not installed: " + ", ".join(found["absent"]) + ".", ""] if found["absent"] else []),
         *survivors(checkers),
