@@ -346,6 +346,19 @@ def test_a_wrong_rule_is_found_by_programs_and_shrunk_to_one_line(monkeypatch):
     assert simplest(strategies.programs(), wrong).lines == ("a = np.tanh(x)",)
 
 
+def test_failures_show_the_source_of_a_program_and_the_name_of_a_call():
+    @settings(**SEARCH, phases=[Phase.generate])
+    @given(strategies.programs(1, 0), strategies.calls_for(np.sum))
+    def test(program, call):
+        raise AssertionError
+
+    with pytest.raises(AssertionError) as caught:
+        test()
+    text = "".join(caught.value.__notes__)
+    assert "program=def program(x):" in text
+    assert "<call of sum-" in text
+
+
 def test_programs_of_too_many_arguments_are_refused():
     with pytest.raises(ValueError, match="they take 1 to 3"):
         simplest(strategies.programs(4))

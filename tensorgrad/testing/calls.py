@@ -50,6 +50,9 @@ class Call:
     def __repr__(self) -> str:
         return f"<call of {self}>"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002  # as Hypothesis prints it
+        printer.text(repr(self))
+
     @property
     def __name__(self) -> str:
         """The name of its function, as reports show it."""

@@ -74,6 +74,9 @@ class Program:
         body = [*self.lines, f"return {', '.join(self.results)}"]
         return "\n    ".join([f"def program({', '.join(self.arguments)}):", *body])
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002  # as Hypothesis prints it
+        printer.text(repr(self))
+
     @property
     def arguments(self) -> tuple[str, ...]:
         """The names of its arguments."""

@@ -16,6 +16,7 @@ Values = dict[str, Array]
 
 KINDS = ("nothing", *["view"] * 3, *["assign"] * 4, *["augment", "augment part"] * 2, *["other"] * 5, "new")
 UFUNCS = {"+": "np.add", "-": "np.subtract", "*": "np.multiply"}
+NUMBERS = ("0.5", "-0.25")
 BUFFERS = ((2, 3), (3, 2), (4,), (2, 2, 2), (1, 4), (3, 3), ())
 
 
@@ -79,8 +80,8 @@ def draw_call(draw: DrawFn, values: Values, name: str, operator: str) -> str:
         case "copyto":
             return f"np.copyto({name}, {draw_value(draw, values, x.shape)}{draw_where(draw, x)})"
         case "into":
-            operands = ", ".join(draw_value(draw, values, x.shape) for _ in range(2))
-            return f"{ufunc}({operands}, out={name}{draw_where(draw, x)})"
+            p, q = (draw_value(draw, values, x.shape, numbers=numbers) for numbers in ((), NUMBERS))
+            return f"{ufunc}({p}, {q}, out={name}{draw_where(draw, x)})"
         case "sums":
             return f"{name}[...] = np.sum({draw(st.sampled_from(tuple(values)))})"
         case "at":
@@ -108,9 +109,9 @@ def draw_call(draw: DrawFn, values: Values, name: str, operator: str) -> str:
             return f"np.fill_diagonal({name}, np.copy({draw_value(draw, values, (2,))}))"
 
 
-def draw_value(draw: DrawFn, values: Values, shape: Shape, leading: int = 0) -> str:
+def draw_value(draw: DrawFn, values: Values, shape: Shape, leading: int = 0, numbers: tuple[str, ...] = NUMBERS) -> str:
     """Draw a number, or an array of a shape with `leading` more axes: another's elements, or its memory if it fits."""
-    source = draw(st.sampled_from(["0.5", "-0.25", *values, *values]))
+    source = draw(st.sampled_from([*numbers, *values, *values]))
     if source not in values or (values[source].shape == shape and not leading):
         return source
     return f"np.resize({source}, {(1,) * leading + shape})"
