@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -101,17 +102,18 @@ def domains_of(op: Op, n: int) -> tuple[Interval, ...]:
     return domain if isinstance(domain[0], tuple) else (domain,) * n
 
 
-def points(low: float, high: float, n: int) -> list[float]:
+@lru_cache(maxsize=1024)
+def points(low: float, high: float, n: int) -> tuple[float, ...]:
     """Return multiples of a power of two between two numbers, of `n` absolute values or more, simplest first; never 0.
 
     >>> points(-2.0, 2.0, 4)
-    [1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, -1.5]
+    (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, -1.5)
     """
     step = 1.0
     while True:
         found = [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1) if k]
         if len({abs(x) for x in found}) >= n:
-            return sorted(found, key=lambda x: (x.as_integer_ratio()[1], abs(x), x < 0))
+            return tuple(sorted(found, key=lambda x: (x.as_integer_ratio()[1], abs(x), x < 0)))
         step /= 2
 
 

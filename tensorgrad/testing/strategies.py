@@ -5,6 +5,7 @@ Everything shrinks: shapes to few elements, elements to numbers such as 1.0 and 
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
@@ -73,10 +74,13 @@ def numbers(low: float = DOMAIN[0], high: float = DOMAIN[1]) -> SearchStrategy[f
     return st.floats(low, high, allow_nan=False, allow_infinity=False).map(short)
 
 
+LAYOUT = st.sampled_from(list(LAYOUTS))
+
+
 @st.composite
 def layouts(draw: DrawFn, array: Array) -> Array:
     """Draw the same elements in memory of another layout: Fortran's order, strided, reversed, or read-only."""
-    name = draw(st.sampled_from(list(LAYOUTS)))
+    name = draw(LAYOUT)
     if name != "contiguous":
         note(f"an array of shape {array.shape} is laid out {name}")
     return LAYOUTS[name](array)
@@ -125,19 +129,21 @@ def draw_apart(draw: DrawFn, sizes: Sequence[int], domains: Sequence[Interval]) 
     """Draw arrays of one axis, each from its interval, of all whose elements no two are equal in size."""
     total, drawn = sum(sizes), list[Array]()
     if len(set(domains)) == 1:
-        return np.split(draw_from(draw, points(*domains[0], APART * total + 2), total), np.cumsum(sizes)[:-1])
+        chosen = draw(some_of(points(*domains[0], APART * total + 2), total))
+        return np.split(np.array(chosen, float), np.cumsum(sizes)[:-1])
     taken = set[float]()
     for size, domain in zip(sizes, domains, strict=True):
-        free = [x for x in points(*domain, APART * size + len(taken) + 2) if abs(x) not in taken]
-        drawn.append(draw_from(draw, free, size))
-        taken.update(np.abs(drawn[-1]).tolist())
+        free = tuple(x for x in points(*domain, APART * size + len(taken) + 2) if abs(x) not in taken)
+        chosen = draw(some_of(free, size))
+        drawn.append(np.array(chosen, float))
+        taken.update(map(abs, chosen))
     return drawn
 
 
-def draw_from(draw: DrawFn, free: list[float], size: int) -> Array:
-    """Draw some of the numbers, none twice, not even with another sign."""
-    chosen = draw(st.lists(st.sampled_from(free), min_size=size, max_size=size, unique_by=abs))
-    return np.array(chosen, float)
+@lru_cache(maxsize=1024)
+def some_of(free: tuple[float, ...], size: int) -> SearchStrategy[list[float]]:
+    """Return a strategy for some of the numbers, none twice, not even with another sign."""
+    return st.lists(st.sampled_from(free), min_size=size, max_size=size, unique_by=abs)
 
 
 @st.composite
