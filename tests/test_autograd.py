@@ -5,10 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 import tensorgrad as tg
+from tensorgrad.testing.strategies import programs
+from tensorgrad.testing.weighing import weighed
 
 
 def leaf(data, **options):
@@ -577,34 +578,19 @@ def test_replacing_the_data_of_another_leaf_is_no_matter():
 # Programs drawn at random, against a slow model
 
 
-STEPS = {
-    "add": lambda x, y: x + y,
-    "multiply": lambda x, y: x * y,
-    "subtract": lambda x, y: x - y,
-    "sin": lambda x, _: np.sin(x),
-    "tanh": lambda x, _: np.tanh(x),
-    "sum": lambda x, y: np.sum(x) * y,
-    "read": lambda x, y: x[[1, 0, 1]] + y,
-}
-
-
-@given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 50), st.integers(0, 50)), max_size=8))
-def test_a_random_program_has_the_gradient_that_finite_differences_give(program):
-    def run(*arrays):
-        values = list(arrays)
-        for step, i, j in program:
-            values.append(np.tanh(STEPS[step](values[i % len(values)], values[j % len(values)])))  # stays small
-        return np.sum(values[-1] * np.array([0.5, 1.0, 1.5])) + np.sum(values[0])
-
-    arrays = [np.array([0.3, -0.8, 1.1]), np.array([-0.4, 0.6, 0.2])]
-    leaves = [leaf(a) for a in arrays]
-    found = tg.gradients(run(*leaves), leaves)
-    step = 1e-5  # central differences of values near 1: truncation 1e-10, rounding 1e-11
-    for which, place in itertools.product(range(2), range(3)):
-        unit = np.zeros((2, 3))
-        unit[which, place] = step
-        ends = [run(*[a + sign * u for a, u in zip(arrays, unit, strict=True)]) for sign in (1, -1)]
-        np.testing.assert_allclose(found[which][place], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-7)
+@settings(max_examples=5 * settings.default.max_examples)
+@given(programs(2, 8))
+def test_a_random_program_has_the_gradient_that_complex_steps_give(program):
+    arrays = [np.cos(1.0 + i + np.arange(np.prod(shape))).reshape(shape) for i, shape in enumerate(program.shapes)]
+    f, weights = weighed(program, arrays)
+    found = f.gradients([*weights, *arrays])[len(weights) :]
+    for which, a in enumerate(arrays):
+        for place in np.ndindex(a.shape):
+            moved = [x.astype(complex) for x in arrays]
+            moved[which][place] += 1e-30j
+            np.testing.assert_allclose(
+                found[which][place], np.sum(weights[0] * program(*moved)).imag * 1e30, rtol=1e-12, atol=1e-12
+            )
 
 
 def test_an_error_in_a_rule_names_the_line_of_the_rule_that_raised():

@@ -11,19 +11,14 @@ from hypothesis import strategies as st
 
 import tensorgrad as tg
 from tensorgrad.backends import gather_sums, scatter_add
+from tensorgrad.testing.calls import domains_of
+from tensorgrad.testing.strategies import arrays_of, shapes
+from tensorgrad.testing.weighing import results
 
 STEP = 1e-3  # the grid of values is coarser, so no step crosses a kink or a tie
 # Richardson leaves STEP**4 / 480 of the fifth derivative, up to 1e6 in the domains (arctanh at 0.9): 2e-9; rounding
 # leaves 2e-16 / STEP of the value. A wrong rule is off by far more.
 CLOSE = {"rtol": 1e-6, "atol": 1e-8}
-
-LAYOUTS = {
-    "contiguous": lambda a: np.array(a, order="C"),
-    "fortran": lambda a: np.array(a, order="F"),
-    "strided": lambda a: np.repeat(a, 2, -1)[..., ::2] if a.ndim else a,
-    "reversed": lambda a: np.flip(np.flip(a).copy()),
-    "read-only": lambda a: (a := a.copy(), a.setflags(write=False))[0],
-}
 
 
 def slope(f):
@@ -50,24 +45,13 @@ def finite_differences(f, arrays):
     return found
 
 
-@st.composite
-def arrays_for(draw, call):
-    """Draw arrays that a call takes: any shapes that broadcast if it is elementwise, in any memory layout."""
-    shapes = call.shapes
-    if call.elementwise:
-        n = len(shapes)
-        shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=n, max_dims=3, min_side=0, max_side=3)).input_shapes
-    values = call.values(draw(st.integers(0, 2**32 - 1)), shapes)
-    return [LAYOUTS[draw(st.sampled_from(sorted(LAYOUTS)))](a) for a in values]
-
-
 def flat(arrays):
     return np.concatenate([np.ravel(a) for a in arrays])
 
 
 def steps(out):
     """Return every node behind a result, or several, but for the leaves."""
-    found, stack = set(), [y.node for y in (out if isinstance(out, tuple | list) else [out])]
+    found, stack = set(), [y.node for y in results(out)]
     while stack:
         node = stack.pop()
         if node is not None and node.op is not None and node not in found:
@@ -95,11 +79,7 @@ def test_an_op_without_cases_is_elementwise(call):
 
 
 def test_each_case_fits_the_domain_of_its_op(call):
-    for a, (low, high) in zip(
-        call.values(),
-        call.op.domain if isinstance(call.op.domain[0], tuple) else (call.op.domain,) * len(call.shapes),
-        strict=True,
-    ):
+    for a, (low, high) in zip(call.values(), domains_of(call.op, len(call.shapes)), strict=True):
         assert np.all((a >= low) & (a <= high))
 
 
@@ -108,12 +88,11 @@ def test_each_case_fits_the_domain_of_its_op(call):
 
 @given(data=st.data())
 def test_forward_equals_numpy(call, data):
-    arrays = data.draw(arrays_for(call))
+    arrays = data.draw(arrays_of(call))
     expected = call(*arrays)
     out = call(*[tg.tensor(a, requires_grad=True) for a in arrays])
-    outs, expected = (out, expected) if isinstance(expected, tuple | list) else ([out], [expected])
-    assert len(outs) == len(expected)
-    for y, e in zip(outs, expected, strict=True):
+    assert len(results(out)) == len(results(expected))
+    for y, e in zip(results(out), results(expected), strict=True):
         assert isinstance(y, tg.Tensor)
         assert y.shape == np.shape(e)
         assert y.dtype == e.dtype
@@ -122,7 +101,7 @@ def test_forward_equals_numpy(call, data):
 
 @given(data=st.data())
 def test_gradient_equals_finite_differences(call, weighed, data):
-    arrays = data.draw(arrays_for(call))
+    arrays = data.draw(arrays_of(call))
     f, weights = weighed(call, arrays)
     arrays = [*weights, *arrays]
     expected = finite_differences(f, arrays)
@@ -133,7 +112,7 @@ def test_gradient_equals_finite_differences(call, weighed, data):
 @given(data=st.data())
 def test_second_gradient_equals_finite_differences(call, weighed, data):
     """The Hessian, also for weights and between arrays, along a random direction."""
-    arrays = data.draw(arrays_for(call))
+    arrays = data.draw(arrays_of(call))
     f, weights = weighed(call, arrays)
     arrays = [*weights, *arrays]
     along = [np.random.default_rng(j).uniform(-1, 1, a.shape) for j, a in enumerate(arrays)]
@@ -146,7 +125,7 @@ def test_second_gradient_equals_finite_differences(call, weighed, data):
 
 @given(data=st.data())
 def test_no_array_is_changed(call, weighed, data):
-    arrays = data.draw(arrays_for(call))
+    arrays = data.draw(arrays_of(call))
     f, weights = weighed(call, arrays)
     arrays = [*weights, *arrays]
     before = [a.copy() for a in arrays]
@@ -197,8 +176,7 @@ def test_result_and_gradients_keep_the_dtype(call, weighed, dtype):
         return
     f, weights = weighed(call, arrays)
     out = call(*[tg.tensor(a, requires_grad=True) for a in arrays])
-    outs, expected = (out, expected) if isinstance(expected, tuple | list) else ([out], [expected])
-    assert [y.dtype for y in outs] == [e.dtype for e in expected]
+    assert [y.dtype for y in results(out)] == [e.dtype for e in results(expected)]
     weights = [w.astype(dtype) for w in weights]
     for g, a in zip(f.gradients([*weights, *arrays]), [*weights, *arrays], strict=True):
         assert (g.dtype, g.shape) == (a.dtype, a.shape)
@@ -238,7 +216,7 @@ def test_gradient_of_complex_arrays_is_that_of_real_and_imaginary_parts(call, we
         with pytest.raises(type(error)):
             call(*[tg.tensor(a, requires_grad=True) for a in arrays])
         return
-    if not any(np.iscomplexobj(y) for y in (out if isinstance(out, tuple | list) else [out])):
+    if not any(np.iscomplexobj(y) for y in results(out)):
         return
     f, weights = weighed(call, arrays)
     found = f.gradients([*weights, *arrays])[len(weights) :]
@@ -305,7 +283,7 @@ def test_a_function_that_gives_facts_gives_what_numpy_gives(plain):
 @st.composite
 def reads(draw):
     """Draw a shape and an index into it, of any kind."""
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
+    shape = draw(shapes(max_dims=3, max_side=4, min_dims=1))
     kinds = [
         hnp.basic_indices(shape, allow_newaxis=True),
         hnp.integer_array_indices(shape),

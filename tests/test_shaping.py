@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import tensorgrad as tg
+from tensorgrad.testing.weighing import results
 
 NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
 
@@ -22,14 +23,10 @@ def grid(*shape):
     return np.cos(np.arange(float(np.prod(shape)))).reshape(shape)
 
 
-def outs(result):
-    return list(result) if isinstance(result, tuple | list) else [result]
-
-
 def assert_moves_elements(f, *arrays):
     """Assert that f gives what NumPy gives, and that the gradient of a linear f is f's own transpose."""
     leaves = [leaf(a) for a in arrays]
-    found, expected = outs(f(*leaves)), outs(f(*arrays))
+    found, expected = results(f(*leaves)), results(f(*arrays))
     assert len(found) == len(expected)
     for y, e in zip(found, expected, strict=True):
         assert isinstance(y, tg.Tensor)
@@ -40,7 +37,7 @@ def assert_moves_elements(f, *arrays):
     slopes = tg.gradients(sum((np.sum(w * y) for w, y in zip(weights, found, strict=True)), leaf(0.0)), leaves)
     moved = sum(np.sum(g * v) for g, v in zip(slopes, along, strict=True))
     np.testing.assert_allclose(
-        moved, sum(np.sum(w * e) for w, e in zip(weights, outs(f(*along)), strict=True)), rtol=1e-12, atol=1e-12
+        moved, sum(np.sum(w * e) for w, e in zip(weights, results(f(*along)), strict=True)), rtol=1e-12, atol=1e-12
     )
 
 
@@ -574,8 +571,8 @@ CONSTANT = {name: f for name, f in MOVES.items() if "method" not in name}
 def test_tensors_without_gradient_give_tensors_without_gradient(name, on):
     x = grid(2, 3)
     with tg.enable_grad() if on else tg.no_grad():
-        found = outs(CONSTANT[name](tg.tensor(x)))
-    for y, e in zip(found, outs(CONSTANT[name](x)), strict=True):
+        found = results(CONSTANT[name](tg.tensor(x)))
+    for y, e in zip(found, results(CONSTANT[name](x)), strict=True):
         assert isinstance(y, tg.Tensor)
         assert not y.requires_grad
         np.testing.assert_allclose(y.data, e, rtol=1e-14)
@@ -584,7 +581,7 @@ def test_tensors_without_gradient_give_tensors_without_gradient(name, on):
 @pytest.mark.parametrize("name", MOVES)
 def test_float32_is_kept(name):
     x = leaf(grid(2, 3).astype(np.float32))
-    expected = [e.dtype for e in outs(MOVES[name](grid(2, 3).astype(np.float32)))]
-    found = outs(MOVES[name](x))
+    expected = [e.dtype for e in results(MOVES[name](grid(2, 3).astype(np.float32)))]
+    found = results(MOVES[name](x))
     assert [y.dtype for y in found] == expected
     assert tg.gradients(found[0], [x])[0].dtype == np.float32

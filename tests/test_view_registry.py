@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.testing.weighing import results
 
 EXEMPT = {
     np.broadcast_arrays: "NumPy warns of writing to its results, ours are read-only",
@@ -12,13 +13,9 @@ EXEMPT = {
 }
 
 
-def outs(result):
-    return list(result) if isinstance(result, tuple | list) else [result]
-
-
 def shared(call, arrays):
     """Return which results of a call show memory of the first array."""
-    return [isinstance(y, np.ndarray) and np.shares_memory(y, arrays[0]) for y in outs(call(*arrays))]
+    return [isinstance(y, np.ndarray) and np.shares_memory(y, arrays[0]) for y in results(call(*arrays))]
 
 
 def test_an_entry_says_that_it_gives_a_view_where_numpy_gives_one(call):
@@ -36,10 +33,10 @@ def test_a_write_reaches_the_base_where_numpys_does_and_nothing_else(call, live,
     if kind is complex and call.params.get("dtype") is not None:
         return  # a conversion, of which NumPy warns
     views = shared(call, arrays)
-    results = outs(call(*arrays))
+    found = results(call(*arrays))
     base, *others = [tg.tensor(a, requires_grad=live) * 1.0 if a.ndim else tg.tensor(a) for a in arrays]
     base = base if live and arrays[0].ndim else tg.tensor(arrays[0])
-    for t, y, seen in zip(outs(call(base, *others)), results, views, strict=True):
+    for t, y, seen in zip(results(call(base, *others)), found, views, strict=True):
         if not isinstance(y, np.ndarray) or not y.flags.writeable:
             if isinstance(y, np.ndarray):
                 with pytest.raises(ValueError, match="read-only"):

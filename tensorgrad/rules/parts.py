@@ -81,7 +81,7 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
 @composite(
     np.nan_to_num,
     cases=[(((2, 3),), {"posinf": 7.0}), (((2, 3),), {"nan": 1.5, "posinf": 7.0, "neginf": -7.0})],
-    prepare=lambda x: np.where(np.less(x, -1), np.nan, np.where(np.greater(x, 1), np.inf, x)),
+    prepare=lambda x: np.where(np.less(x, -1.01), np.nan, np.where(np.greater(x, 1.01), np.inf, x)),
 )
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """Return finite numbers as they are, and a constant, which may have a gradient, in place of any other."""
