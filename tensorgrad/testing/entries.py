@@ -57,10 +57,10 @@ def sample(op: Op, shapes: Any, seed: int = 0) -> list[Array]:
 def check_op(fn: Callable[..., Any]) -> int:
     """Check the entry of `fn`, and return how many calls that took.
 
-    Each of its cases is run in its domain, and keeps all laws of `check_laws`: the result is that on plain arrays, first
-    and second derivatives agree with differences, float32 stays float32, no argument is changed, and so on; and
-    gradients do not depend on how arrays lie in memory. Raises AssertionError at the first call for which something
-    fails, ValueError if the entry shows no call.
+    Each of its cases is run in its domain, and has to keep all laws of `check_laws`: the result is that on plain
+    arrays, first and second derivatives agree with differences, float32 stays float32, no argument is changed, and so
+    on. Nor may gradients depend on how arrays lie in memory. Raises AssertionError at the first call for which
+    something fails, ValueError if the entry shows no call.
 
     >>> import tensorgrad as tg
     >>> @tg.primitive(lambda g, _y, x: g * 3 * x * x)

@@ -152,5 +152,6 @@ def worst(got: Any, want: Any, bound: Array) -> tuple[tuple[int, ...], str] | No
     if not off.any():
         return None
     place = np.unravel_index(np.argmax(np.where(off, np.nan_to_num(apart, nan=np.inf), -1.0)), off.shape)
-    numbers = f"{got[place]:.9g}, expected {want[place]:.9g}, and rounding explains {bound[place]:.2g}"
+    far = f"they are {apart[place]:.2g} apart, where rounding explains {bound[place]:.2g}"
+    numbers = f"{got[place]:.9g}, expected {want[place]:.9g}: {far}"
     return tuple(map(int, place)), numbers
