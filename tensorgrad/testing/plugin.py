@@ -142,4 +142,4 @@ class Coverage:
         """Write the summary."""
         terminalreporter.section(SUMMARY)
         for line in summary(merged(self.told), everything=config.get_verbosity() > 0):
-            terminalreporter.write_line(line)
+            terminalreporter.line(line)
