@@ -236,6 +236,8 @@ def test_what_cannot_be_checked_is_skipped_and_says_why():
     assert "skipped, second order: at a kink" in str(laws)
     laws = check_laws(lambda t: (t * t).detach() * 0.0 + t, X)
     assert laws.named("skipped") == ["forward"] and "does not run on plain arrays: AttributeError" in str(laws)
+    laws = check_laws(lambda x: np.exp(x * 100.0), X)
+    assert laws.named("skipped") == ["float32"] and "it leaves the range of float32, with" in str(laws)
     assert "skipped, second order: order=1 was asked for" in str(check_laws(np.tanh, X, order=1))
     laws = check_laws(lambda x: np.sign(x), X)
     assert "skipped, freed: its results are not connected to the inputs" in str(laws)
@@ -246,6 +248,7 @@ def test_what_cannot_be_told_is_no_warning_but_skipped():
         warnings.simplefilter("error")
         laws = check_laws(lambda x: x * 1e-30 + 1.0, X)
     assert laws.named("skipped") == ["first order", "second order"]
+    assert "skipped, second order: the first order cannot be told" in str(laws)
 
 
 def test_the_result_names_the_laws_in_a_few_lines():
