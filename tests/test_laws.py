@@ -23,6 +23,11 @@ def broken(f, *inputs, **options):
     return caught.value.laws.named("broken"), str(caught.value)
 
 
+def beyond_gradcheck(laws):
+    """Return the laws but for the two that the gradient check answers for, which may see the same bug."""
+    return [law for law in laws if law not in ("first order", "second order")]
+
+
 def cube(rule=lambda g, _y, x: g * 3 * x * x, body=lambda x: x * x * x):
     """Return x cubed as a primitive with this rule and this body."""
 
@@ -53,7 +58,7 @@ def test_a_rule_that_writes_into_its_argument_changes_an_input():
         return g * 3 * x * x
 
     laws, text = broken(cube(rule), X, order=1)
-    assert laws == ["inputs unchanged"]
+    assert beyond_gradcheck(laws) == ["inputs unchanged"]
     assert "its backward pass changed argument 0" in text
 
 
@@ -91,13 +96,16 @@ def test_a_rule_that_drops_the_graph_of_its_cotangent_breaks_the_adjoint():
 
 def test_a_rule_that_cuts_large_cotangents_off_is_not_linear():
     laws, text = broken(cube(lambda g, _y, x: np.clip(g, -1e6, 1e6) * 3 * x * x), X)
-    assert laws == ["linear"]
+    assert beyond_gradcheck(laws) == ["linear"]
     assert "from the cotangent 1.1e+12 v, divided by 1.1e+12" in text and "multiplies by g" in text
 
 
 def test_a_rule_that_cuts_small_cotangents_off_is_not_linear():
     laws, text = broken(cube(lambda g, _y, x: np.where(np.abs(g) < 1e-9, 0.0, g) * 3 * x * x), X)
-    assert laws == ["adjoint", "linear"]  # J u is the slope at the cotangent 0, where this rule has none
+    assert beyond_gradcheck(laws) == [
+        "adjoint",
+        "linear",
+    ]  # J u is the slope at the cotangent 0, where this rule has none
     assert "from the cotangent 9.09e-13 v, divided by 9.09e-13" in text
 
 
@@ -246,7 +254,7 @@ def test_what_cannot_be_checked_is_skipped_and_says_why():
 def test_what_cannot_be_told_is_no_warning_but_skipped():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        laws = check_laws(lambda x: x * 1e-30 + 1.0, X)
+        laws = check_laws(lambda x: np.abs(x) * 1e-30 + 1.0, X)
     assert laws.named("skipped") == ["first order", "second order"]
     assert "skipped, second order: the first order cannot be told" in str(laws)
 

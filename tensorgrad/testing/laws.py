@@ -66,7 +66,8 @@ class LawError(GradientError):
     def __init__(self, laws: Laws) -> None:
         first = next(finding for finding in laws.findings if finding.state == "broken")
         words = f"{first.law}: {first.words}"
-        super().__init__(first.report or Report("wrong", laws.op, user_line(), diagnosis=words))
+        report = Report(verdict="wrong", op=laws.op, line=user_line(), diagnosis=words)
+        super().__init__(first.report or report)
         self.args = (str(laws),)
         self.laws = laws
 
