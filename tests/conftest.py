@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-import tensorgrad.nn  # noqa: F401  # loaded on first use: its ops are to be tested like all others
+import tensorgrad.nn  # loaded on first use: its ops are to be tested like all others
 from tensorgrad.op import OPS
 from tensorgrad.rules import load
 from tensorgrad.testing.calls import Call, calls, calls_of
