@@ -64,8 +64,9 @@ class Check:
         except Exception:  # it insists on the dtype
             return self.claims, self.doubts
         own = max(map(epsilon, arrays))
+        whole = SAFETY * own * dot(np.abs(self.subject.cotangent), self.measure.natural)
         for k, (a, b, doubt) in enumerate(zip(self.claims, fine, self.uncertainty(), strict=True)):
-            slack = SAFETY * doubt + COARSE * own * np.abs(b).max(initial=0)
+            slack = SAFETY * doubt + COARSE * own * np.abs(b).max(initial=0) + whole / self.measure.sizes[k]
             if not self.unsteady and not (np.abs(a - b) <= slack).all():
                 self.unsteady = f"for input {k} it is another one in {arrays[k].dtype} than in {self.x[k].dtype}"
         return fine, [4 * epsilon(x) * np.abs(g) for x, g in zip(self.x, fine, strict=True)]
@@ -88,16 +89,18 @@ class Check:
         self.doubts = [np.maximum(a, b) for a, b in zip(self.doubts, self.parts(noise), strict=True)]
 
     def shake(self) -> list[Array]:
-        """Return how much of the gradient is rounding of the values that its rules read."""
+        """Return how much of the gradient is rounding of its cotangent, and of the values that its rules read."""
         if self.shaken is None:
             self.shaken = [np.zeros(a.size) for a in self.x]
+            cotangent, own = self.subject.cotangent, max(map(epsilon, self.subject.arrays))
+            signs = [np.where(self.rng.random(cotangent.size) < 0.5, -1, 1) for _ in range(SHAKES)]
+            pairs = [(self.gradients(cotangent * (1 + own * s)), self.first) for s in signs]
             if (shaken := self.subject.shaken) is not None:
                 with suppress(Exception):  # a rule that fails: the pass itself reports it
-                    base = flattened(shaken(self.subject.cotangent, None))
-                    for _ in range(SHAKES):
-                        moved = flattened(shaken(self.subject.cotangent, self.rng))
-                        for worst, a, b in zip(self.shaken, moved, base, strict=True):
-                            np.maximum(worst, np.nan_to_num(np.abs(a - b), posinf=0.0), out=worst)
+                    pairs += [(shaken(cotangent, self.rng), shaken(cotangent, None)) for _ in range(SHAKES)]
+            for moved, base in pairs:
+                for worst, a, b in zip(self.shaken, flattened(moved), flattened(base), strict=True):
+                    np.maximum(worst, np.nan_to_num(np.abs(a - b), posinf=0.0), out=worst)
         return self.shaken
 
     def uncertainty(self) -> list[Array]:
@@ -230,7 +233,7 @@ class Check:
             best = self.finest_aside(c.way)
             others = [self.measure.differences(c.way)[0], *self.in_long(c.way)]
             if best is not None and not all(contradict(best, other) for other in others):
-                return replace(c, measured=best, confirmed=True)
+                return self.in_its_dtype(replace(c, measured=best, confirmed=True))
             self.exact = [False] * len(self.x)  # the record does not tell all that the function does
             c = replace(self.compare(c.way), excuse=c.excuse)
         found = [e for shift in CONFIRMATIONS for e in self.in_long(c.way, shift)]
@@ -246,7 +249,14 @@ class Check:
         measured = reduce(merge, found)
         if (pieces := self.measure.on_two_pieces(c.way)) is not None:
             measured = pieces
-        return replace(c, measured=measured, confirmed=True)
+        return self.in_its_dtype(replace(self.comparison(c.way, measured, c.size), excuse=c.excuse, confirmed=True))
+
+    def in_its_dtype(self, c: Comparison) -> Comparison:
+        """Return the comparison in float64 instead, if it differs by what the rounding of the results hides."""
+        full = replace(c, claimed=dot(c.way.direction, c.way.of(self.fine)))
+        full = replace(full, excuse=max(c.excuse, SAFETY * SAFETY * epsilon(self.measure.y) * c.size))
+        hidden = SAFETY * c.epsilon * c.size
+        return full if full.verdict == "right" and abs(full.claimed - c.claimed) <= hidden else c
 
     def finest_aside(self, way: Way) -> Estimate | None:
         """Return the slope by a complex step, with its rounding; in numbers with more digits, if they can be had."""

@@ -117,7 +117,7 @@ def bent(
 
     kept = [np.array(g) for g in gradient(cotangent)]
     large = max((float(np.abs(g).max(initial=0)) for g in kept), default=0.0)
-    coarse = any(np.finfo(g.dtype).eps > 1e-4 for g in kept) or not 1e-200 < large < 1e200
+    coarse = any(spacing(g) > 1e-4 for g in kept) or not 1e-200 < large < 1e200
     for factor in (-2.0,) if coarse else (-2.0, -(2.0**-30), 2.0**20):
         if not alike(gradient(factor * cotangent), [factor * g for g in kept]):
             return f"it is not linear in the cotangent: for {factor:g} times that it is not {factor:g} times as large"
@@ -128,7 +128,12 @@ def bent(
     return ""
 
 
+def spacing(a: Array) -> float:
+    """Return the relative spacing of the numbers of an array; 0 of integers."""
+    return float(np.finfo(a.dtype).eps) if a.dtype.kind in "fc" else 0.0
+
+
 def close(a: Array, b: Array) -> bool:
     """Whether two gradients are equal but for the rounding of sums in their dtype."""
-    slack = max(1e-6, float(2.0**13 * np.finfo(b.dtype).eps))
+    slack = max(1e-6, 2.0**13 * spacing(b))
     return bool(np.allclose(a, b, rtol=0, atol=slack * np.max(np.abs(b), initial=0), equal_nan=True))

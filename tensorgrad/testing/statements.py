@@ -15,8 +15,7 @@ from tensorgrad.backends import dtype_of
 from tensorgrad.creation import tensor
 from tensorgrad.graph import Tensor, raw
 from tensorgrad.node import Leaf
-from tensorgrad.testing.record import pulled
-from tensorgrad.testing.trial import Array, BrokenError, SkippedError, Trial, coarsest, top, worst
+from tensorgrad.testing.trial import Array, BrokenError, SkippedError, Trial, coarsest, pulled, top, worst
 from tensorgrad.testing.weighing import weigh
 from tensorgrad.transforms import jvp, vjp
 

@@ -17,9 +17,9 @@ from tensorgrad.creation import tensor
 from tensorgrad.graph import Tensor, raw
 from tensorgrad.node import enable_grad
 from tensorgrad.rng import Rng, as_rng
+from tensorgrad.testing import record
 from tensorgrad.testing.gradcheck import gradcheck
 from tensorgrad.testing.inputs import Inputs
-from tensorgrad.testing.record import pulled
 from tensorgrad.testing.report import GradientError, Report
 from tensorgrad.trees import leaves
 
@@ -61,7 +61,7 @@ class Trial:
     def pull(self, arrays: Sequence[Array], seeds: Sequence[Array]) -> list[Array]:
         """Return the gradient of <seeds, results> for each array."""
         outs, xs = self.record(arrays)
-        return pulled(outs, xs, [np.array(seed) for seed in seeds])  # a rule may write into them
+        return pulled(outs, xs, seeds)
 
     def seeds(self, outs: Sequence[Any]) -> list[Array]:
         """Return a random cotangent for each result, of elements between 1 and 2 of either sign that float32 holds."""
@@ -106,6 +106,11 @@ class Trial:
 def floating(y: Any) -> list[Any]:
     """Return the floating arrays and tensors in a result of any nesting."""
     return [part for _, part in leaves(y) if dtype_of(raw(part)).kind in "fc"]
+
+
+def pulled(outs: Sequence[Any], xs: Sequence[Tensor], seeds: Sequence[Array]) -> list[Array]:
+    """Return the gradient of <seeds, outs> for each leaf, from copies of the seeds, which a rule may write into."""
+    return record.pulled(outs, xs, [np.array(seed) for seed in seeds])
 
 
 def coarsest(arrays: Sequence[Any]) -> float:
