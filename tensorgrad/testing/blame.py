@@ -18,6 +18,7 @@ from tensorgrad.testing.inputs import BackwardError, Inputs
 from tensorgrad.testing.judge import Comparison
 from tensorgrad.testing.report import Report
 from tensorgrad.testing.subject import Function, Subject, recorded_by_engine, second_order
+from tensorgrad.testing.suspects import explanation
 
 Array = NDArray[Any]
 EACH = 0.1  # seconds, about, for the elements of one step
@@ -47,6 +48,9 @@ def accusation(
             return blamed(report, guilty, first)
         if len(looked) == len(first.steps) and all(finding.verdict == "right" for finding in looked):
             words.append("each recorded step is right by itself: a value left the graph between them")
+    if vjp is not None and first.again is not None and all(word.startswith("it is wrong") for word in words):
+        cotangents = first.results.split(first.cotangent) if first.results is not None else []
+        words += filter(None, [explanation(first.again, cotangents, checked.claims)])
     if draft.order == 1 and not worst.claimed and not first.connected:
         words.append("the result is not connected to the inputs: .data, .item() or .detach() drops the gradient")
     if draft.order == 2 and not worst.claimed:

@@ -83,7 +83,7 @@ def check(
 ) -> tuple[Report, BaseException | None]:
     """Return the report of a check, and the error that the backward pass raised, if it did."""
     __tracebackhide__ = True
-    draft = Report("right", name_of(f), name_of(f), line_of(f), order=order)
+    draft = Report("right", name_of(f), name_of(f), line_of(f if vjp is None else vjp), order=order)
     found: list[Finding] = []
     first: Subject | None = None
     for n in range(1, order + 1):

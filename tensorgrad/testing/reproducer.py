@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.graph import Tensor
+from tensorgrad.trees import is_array, is_module, parts
 
 Function = Callable[..., Any]
 WRITTEN = 1000  # elements of an array up to which it is written out
@@ -18,8 +19,7 @@ WRITTEN = 1000  # elements of an array up to which it is written out
 def reproducer(f: Function, inputs: tuple[Any, ...], vjp: Function | None, order: int, seed: int) -> str:
     """Return Python source of a test that repeats a check.
 
-    Functions are imported where they can be, else their source is pasted; what they close over is for the reader to
-    add. Inputs of more than WRITTEN elements are loaded from files that the test names.
+    Functions are imported where they can be, else their source is pasted; a comment names what they refer to. Inputs of more than WRITTEN elements are loaded from files that the test names.
 
     >>> print(reproducer(np.tanh, (np.array([1.0]),), None, 2, 0))
     import numpy as np
@@ -59,9 +59,29 @@ def source(name: str, function: Function) -> tuple[str, list[str]]:
         text = textwrap.dedent(inspect.getsource(function)).strip()
     except (OSError, TypeError):
         return "", [f"{name} = ...  # {own or type(function).__name__}"]
+    missing = [f"# {own or name} refers to {', '.join(names)}: to be added"] if (names := referred(function)) else []
     if own == "<lambda>":
-        return "", [f"{name} = {lambda_in(text)}"]
-    return "", [text, f"{name} = {own}"]
+        return "", [*missing, f"{name} = {lambda_in(text)}"]
+    return "", [*missing, undecorated(text), f"{name} = {own}"]
+
+
+def referred(function: Function) -> list[str]:
+    """Return the names, other than np and tg, that a function takes from around it."""
+    code = getattr(function, "__code__", None)
+    around = getattr(function, "__globals__", {})
+    if code is None:
+        return []
+    used = [*code.co_freevars, *(name for name in code.co_names if name in around)]
+    return [name for name in used if name not in ("np", "tg")]
+
+
+def undecorated(text: str) -> str:
+    """Return the source of a function without its decorators, which may make a test of it."""
+    try:
+        definition = ast.parse(text).body[0]
+    except SyntaxError:
+        return text
+    return "\n".join(text.splitlines()[definition.lineno - 1 :])
 
 
 def lambda_in(text: str) -> str:
@@ -79,14 +99,28 @@ def lambda_in(text: str) -> str:
 
 
 def literal(x: Any, name: str) -> str:
-    """Return Python source of an input."""
+    """Return Python source of an input.
+
+    >>> literal({"w": np.ones(2), "rate": 0.1}, "x")
+    "{'w': np.array([1.0, 1.0]), 'rate': np.array(0.1)}"
+    """
     if isinstance(x, Tensor):
         x = x.data
     if isinstance(x, list | tuple) and not all(isinstance(a, int | float) for a in x):
-        return "[" + ", ".join(literal(a, f"{name}{i}") for i, a in enumerate(x)) + "]"
+        inside = ", ".join(literal(a, f"{name}{i}") for i, a in enumerate(x))
+        return f"[{inside}]" if isinstance(x, list) else f"({inside},)"
+    if not is_array(x) and not isinstance(x, list | tuple) and (inside := parts(x)) is not None:
+        if isinstance(x, dict):
+            return "{" + ", ".join(f"{key!r}: {literal(a, f'{name}_{key}')}" for key, a in inside.items()) + "}"
+        if not is_module(x):
+            fields = ", ".join(f"{key}={literal(a, f'{name}_{key}')}" for key, a in inside.items())
+            return f"{type(x).__name__}({fields})"
+        return f"...  # the {type(x).__name__}, with its parameters from state_dict()"
+    if not is_array(x) and not isinstance(x, list | tuple):
+        return repr(x)
     x = np.asarray(x)
     if x.size > WRITTEN:
         return f'np.load("{name}.npy")  # {x.dtype} of shape {x.shape}: too large to write out, keep it with np.save'
-    dtype = "" if x.dtype == np.float64 else f", dtype=np.{x.dtype}"
+    dtype = "" if x.dtype in (np.float64, np.complex128) else f", dtype=np.{x.dtype}"
     shape = f".reshape({x.shape})" if x.size == 0 else ""
     return f"np.array({x.tolist()!r}{dtype}){shape}"

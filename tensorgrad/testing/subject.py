@@ -39,6 +39,7 @@ class Subject:
         None  # the gradient if all that its rules read were rounded otherwise
     )
     pattern: Callable[[list[Array]], bytes | None] | None = None  # which smooth pieces of it are taken somewhere
+    again: Callable[[], tuple[list[Any], list[Tensor], Trace]] | None = None  # results, leaves, lines of a new record
     steps: list[Node] = field(default_factory=list)  # what was recorded, newest first, with all arguments
     trace: Trace = field(default_factory=Trace)
     results: Results | None = None  # how the function nests its results
@@ -73,6 +74,11 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
         refuse_changed_cotangent(v, seeds)
         refuse_overwritten(inputs, arrays, leaves)
         return list(map(as_real, found))
+
+    def again() -> tuple[list[Any], list[Tensor], Trace]:
+        with trace() as kept:
+            y, leaves = record(inputs.real)
+        return form.parts(y), leaves, kept
 
     def pieces(arrays: list[Array]) -> bytes | None:
         try:
@@ -116,6 +122,7 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
         analytic=analytic if not inputs.complex and is_analytic(exact) else None,
         shaken=shaken,
         pattern=pieces,
+        again=again,
         steps=steps,
         trace=kept,
         results=form,
@@ -184,6 +191,7 @@ def written_by_hand(f: Function, vjp: Function, inputs: Inputs, rng: Rng) -> Sub
         trace=shadow.trace,
         shaken=shaken,
         pattern=shadow.pattern,
+        again=shadow.again,
     )
 
 
