@@ -19,7 +19,8 @@ WRITTEN = 1000  # elements of an array up to which it is written out
 def reproducer(f: Function, inputs: tuple[Any, ...], vjp: Function | None, order: int, seed: int) -> str:
     """Return Python source of a test that repeats a check.
 
-    Functions are imported where they can be, else their source is pasted; a comment names what they refer to. Inputs of more than WRITTEN elements are loaded from files that the test names.
+    Functions are imported where they can be, else their source is pasted; a comment names what they refer to. Inputs
+    of more than WRITTEN elements are loaded from files that the test names.
 
     >>> print(reproducer(np.tanh, (np.array([1.0]),), None, 2, 0))
     import numpy as np
@@ -107,8 +108,8 @@ def literal(x: Any, name: str) -> str:
     if isinstance(x, Tensor):
         x = x.data
     if isinstance(x, list | tuple) and not all(isinstance(a, int | float) for a in x):
-        inside = ", ".join(literal(a, f"{name}{i}") for i, a in enumerate(x))
-        return f"[{inside}]" if isinstance(x, list) else f"({inside},)"
+        items = ", ".join(literal(a, f"{name}{i}") for i, a in enumerate(x))
+        return f"[{items}]" if isinstance(x, list) else f"({items},)"
     if not is_array(x) and not isinstance(x, list | tuple) and (inside := parts(x)) is not None:
         if isinstance(x, dict):
             return "{" + ", ".join(f"{key!r}: {literal(a, f'{name}_{key}')}" for key, a in inside.items()) + "}"
