@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -38,17 +39,17 @@ class Comparison:
         """How far apart the two may be."""
         return SAFETY * (self.measured.error + self.doubt)
 
-    @property
+    @cached_property
     def length(self) -> float:
         """How far the elements move, the farthest."""
         return float(np.abs(self.way.direction).max())
 
-    @property
+    @cached_property
     def apart(self) -> float:
         """How far apart they are; at a kink, any slope between the one-sided ones is right."""
         return max(abs(self.claimed - self.measured.value) - self.measured.kink, 0.0)
 
-    @property
+    @cached_property
     def large(self) -> float:
         """The larger of the two."""
         claimed = abs(self.claimed) if math.isfinite(self.claimed) else 0.0
@@ -69,7 +70,7 @@ class Comparison:
         """Whether the function has no derivative here, but one on each side."""
         return self.measured.kink > RESOLUTION * self.large
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         """What the comparison says."""
         error, doubt = SAFETY * self.measured.error, SAFETY * self.doubt
