@@ -207,7 +207,7 @@ def test_rules_compute_in_the_dtype_of_their_arrays(call):
 
 def test_gradient_of_complex_arrays_is_that_of_real_and_imaginary_parts(call, weighed):
     """dL/dx + i dL/dy of a real L, by finite differences along both axes."""
-    if call.op.fn.__module__.startswith("tensorgrad.nn"):
+    if str(getattr(call.op.fn, "__module__", "")).startswith("tensorgrad.nn"):  # a ufunc has none
         return  # activations and losses are functions of real numbers
     arrays = [a + 1j * np.flip(a) for a in call.values()]
     try:
