@@ -21,7 +21,7 @@ PATIENCE = 1.0  # seconds for a closer look at what is not clear at once
 CONFIRMED = 3  # accusations that further measurements confirm are enough
 CONFIRMATIONS = (math.pi / 2.5, math.pi / 2)  # factors of the steps of these: at powers of 2 all may be rounded alike
 COARSE = 2.0**13  # spacings of a dtype, of the largest element, that a gradient in float64 may be away from it
-SHAKES = 3  # roundings of what the rules read, of which the worst is taken
+SHAKES = 4  # roundings of what the rules read, of which the worst is taken
 
 
 class Check:
@@ -274,7 +274,9 @@ class Check:
         """Return the comparison in an element that is wrong by itself, by halving a direction; `c` if none is."""
         worst, inside = c, np.flatnonzero(c.way.direction)
         while worst.way.element is None:
-            halves = [(self.compare(self.part(c.way, half)), half) for half in np.array_split(inside, 2)]
+            halves = [
+                (self.compare(self.part(c.way, half)), half) for half in np.array_split(inside, min(2, inside.size))
+            ]
             worst, inside = max(halves, key=lambda pair: pair[0].excess)
             if worst.verdict != "wrong":
                 return c

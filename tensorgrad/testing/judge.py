@@ -58,7 +58,9 @@ class Comparison:
     @property
     def excess(self) -> float:
         """How far apart they are, as a multiple of the bound."""
-        return math.inf if not math.isfinite(self.claimed) else self.apart / self.bound if self.apart else 0.0
+        if not self.apart:
+            return 0.0
+        return self.apart / self.bound if self.bound and math.isfinite(self.claimed) else math.inf
 
     @property
     def relative(self) -> float:
@@ -83,8 +85,9 @@ class Comparison:
         if not math.isfinite(self.bound):
             return "inconclusive"
         if self.apart > max(self.bound + self.excuse, ULPS * self.epsilon * self.large):
-            if not self.claimed and self.large < self.tiny * self.length:
-                return "right"  # it is too small for the dtype
+            flushed = self.tiny if self.measured.value else self.tiny / self.epsilon
+            if self.large < flushed * self.length:
+                return "right"  # it is too small for the dtype, or was on the way to the measurement
             if not self.claimed and self.large < self.tiny / self.epsilon * self.length:
                 return "inconclusive"  # a product on the way may be
             return "wrong" if self.bound + self.excuse <= CLEAR * self.large else "inconclusive"

@@ -157,15 +157,19 @@ def slope(
     shift: a factor between 1 and 2 for all steps, for another, independent answer.   thorough: try all of them.
     limit: the largest step within which the function is known to be smooth, so that it may well be flat.
     """
-    if limit < math.inf:
-        return min((tableau(line, step) for step in SCALES if step <= limit), key=lambda found: found.error)
     spacing = 0.0 if shift == 1 else line.epsilon
+    thorough = thorough or limit < STEP
     quick = tableau(line, STEP * shift, ENOUGH, spacing)
-    if not thorough and quick.kink == 0 and quick.error <= ENOUGH * max(abs(quick.value), quick.gap):
+    if (
+        not thorough
+        and limit == math.inf
+        and quick.kink == 0
+        and quick.error <= ENOUGH * max(abs(quick.value), quick.gap)
+    ):
         return quick
     steps = [*SCALES, *(s * scale for s in stretches for scale in SCALES[-2:] if s * scale > SCALES[-1])]
     best = flat = Estimate(math.nan, math.inf, reason=quick.reason)
-    for step in sorted(steps):
+    for step in sorted(step for step in steps if step <= limit):
         found = quick if step == STEP and not thorough else tableau(line, step * shift, spacing=spacing)
         if found.jump > JUMP * line.noise:
             return best if math.isfinite(best.error) else replace(best, reason=JUMPS)
@@ -178,7 +182,8 @@ def slope(
             break  # it sees something that is not here: another kink, another period
         if found.error < best.error:
             best = found
-    return flat if flat.error < best.error and best.error > VAGUE * abs(best.value) else best
+    vague = not best.error <= VAGUE * abs(best.value)
+    return flat if flat.error < best.error and vague else best
 
 
 def merge(a: Estimate, b: Estimate) -> Estimate:

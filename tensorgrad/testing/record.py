@@ -1,8 +1,6 @@
 """What the record of a function tells about it: whether it is analytic, and whether it stands at a kink."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ from tensorgrad.backends import getitem, scatter_add
 from tensorgrad.creation import tensor
 from tensorgrad.graph import Tensor
 from tensorgrad.node import Node, enable_grad
-from tensorgrad.op import Each, Op
+from tensorgrad.op import Op
 from tensorgrad.rng import Rng
 from tensorgrad.rules.write import write
 from tensorgrad.trace import Trace, trace
@@ -161,23 +159,12 @@ def pattern(nodes: Iterable[Node], kept: Trace) -> bytes:
     return b"|".join(found)
 
 
-class Shaken(Each):
-    """The rules of an op, each term rounded once more."""
-
-    def __init__(self, rules: Iterable[Any], shaken: Callable[[Any], Any]) -> None:
-        self.rules, self.shaken = rules, shaken
-
-    def __iter__(self) -> Iterator[Any]:
-        for rule in self.rules:
-            yield None if rule is None else lambda *args, rule=rule, **params: self.shaken(rule(*args, **params))
-
-
 def rounded(a: Any, rng: Rng) -> Any:
-    """Return an array with each element one rounding up or down; anything else as it is."""
+    """Return an array with each element up to two roundings away; anything else as it is."""
     if not isinstance(a, np.ndarray | np.generic) or a.dtype.kind not in "fc":
         return a
-    signs = np.where(rng.random(a.shape) < 0.5, -1, 1).astype(np.real(a).dtype)
-    return a * (1 + signs * np.finfo(a.dtype).eps)
+    steps = np.asarray(4 * rng.random(a.shape) - 2).astype(np.real(a).dtype)
+    return a + a * (steps * np.finfo(a.dtype).eps)
 
 
 def is_picked(node: Node) -> bool:
@@ -187,24 +174,16 @@ def is_picked(node: Node) -> bool:
     return not seen or any(fn in SEEKING or touches(step) for step, fn in functions)
 
 
-def shake(nodes: Sequence[Node], rng: Rng) -> None:
-    """Compute all recorded values again, each rounded once more, and let each rule's term be rounded once more.
+def replayed(ys: Sequence[Any], rng: Rng | None) -> list[Array]:
+    """Return recorded results computed again, every step rounded once more; as they are, without a generator.
 
-    How far a gradient moves then says how much of it is rounding: much, in 1 - tanh(x)**2 of a saturated tanh.
-    (Stochastic arithmetic, Vignes 1993.) What is exactly at a kink stays there.
-    nodes: newest first, with all their arguments.
+    Of recorded gradients, how far they move says how much of them is rounding: much, in 1 - tanh(x)**2 of a saturated
+    tanh. (Stochastic arithmetic, Vignes 1993.) What was compared, at a tie or a kink, stays as it came out.
     """
-    shaken = partial(rounded, rng=rng)
-    values: dict[Node, Any] = {}
-    for node in reversed(nodes):
-        op = node.op
-        assert op is not None and node.args is not None
-        if not any(map(touches, numpy_steps([node]))):
-            sources = zip(node.args, node.inputs, strict=True)
-            node.args = tuple(values.get(source, a) if source is not None else a for a, source in sources)
-            out = op.forward(*node.args, **node.params)
-            out, work = (out, out) if op.work is None else out
-            if not is_picked(node):
-                out, work = shaken(out), shaken(work)
-            values[node], node.out = out, work
-        node.op = replace(op, vjps=Shaken(op.vjps, shaken))
+    values: dict[Node | None, Any] = {}
+    for node in reversed(nodes_of(ys)) if rng is not None else ():
+        assert node.op is not None and node.args is not None and rng is not None
+        args = (values.get(source, a) for a, source in zip(node.args, node.inputs, strict=True))
+        out = node.op.forward(*args, **node.params)
+        values[node] = rounded(out if node.op.work is None else out[0], rng)
+    return [np.asarray(values.get(y.node, y.data)) if isinstance(y, Tensor) else np.asarray(y) for y in ys]

@@ -16,7 +16,7 @@ from tensorgrad.rng import Rng
 from tensorgrad.testing.inputs import BackwardError, Inputs, Results, as_complex, as_real, flat, laid, raw_of, wide
 from tensorgrad.testing.manners import backward_pass, refuse_changed, refuse_odd, same
 from tensorgrad.testing.oracle import PROBE
-from tensorgrad.testing.record import is_analytic, is_picked, nodes_of, pattern, pulled, rounded, shake
+from tensorgrad.testing.record import is_analytic, is_picked, nodes_of, pattern, pulled, replayed, rounded
 from tensorgrad.trace import Trace, trace
 
 Array = NDArray[Any]
@@ -88,11 +88,10 @@ def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
             return None
 
     def shaken(cotangent: Array, rng: Rng | None) -> list[Array]:
-        with trace():
+        with trace(), enable_grad():
             y, leaves = record(inputs.real)
-        if rng is not None:
-            shake(nodes_of(form.parts(y)), rng)
-        return list(map(as_real, pulled(form.parts(y), leaves, form.split(cotangent))))
+            slopes = pulled(form.parts(y), leaves, form.split(cotangent), create_graph=True)
+        return list(map(as_real, replayed(slopes, rng)))
 
     y, leaves = record(inputs.real)
     refuse_changed(inputs.arrays, [t.data for t in leaves], f)
@@ -229,11 +228,10 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
             return list(map(as_real, pulled(slopes, leaves, Results(slopes).split(cotangent))))
 
     def shaken(cotangent: Array, rng: Rng | None) -> list[Array]:
-        with trace():
+        with trace(), enable_grad():
             slopes, leaves = record(natural(arrays), True)
-        if rng is not None:
-            shake(nodes_of(slopes), rng)
-        return list(map(as_real, pulled(slopes, leaves, Results(slopes).split(cotangent))))
+            second = pulled(slopes, leaves, Results(slopes).split(cotangent), create_graph=True)
+        return list(map(as_real, replayed(second, rng)))
 
     arrays = [*inputs.real, *map(as_real, seeds)]
     with trace() as kept:
