@@ -12,7 +12,7 @@ import numpy as np
 from tensorgrad.rng import Rng
 from tensorgrad.testing.judge import RESOLUTION, SAFETY, Comparison
 from tensorgrad.testing.manners import changed, changing
-from tensorgrad.testing.measure import FAINT, LONG, Measure
+from tensorgrad.testing.measure import LONG, Measure
 from tensorgrad.testing.oracle import Array, Estimate, dot, merge, rounding
 from tensorgrad.testing.subject import Subject, epsilon
 from tensorgrad.testing.ways import RANDOM, Way, directions, together, unit
@@ -164,7 +164,7 @@ class Check:
     def compare(self, way: Way) -> Comparison:
         """Compare the slopes along one way, by the oracle that is best there and costs least."""
         if self.may_step_aside(way) and (found := self.measure.aside(way)) is not None:
-            return replace(self.comparison(way, *found), tiny=max(self.tiny, FAINT))
+            return self.comparison(way, *found)
         return self.comparison(way, *self.measure.differences(way))
 
     def may_step_aside(self, way: Way) -> bool:

@@ -14,6 +14,7 @@ SAFETY = 10.0  # times the estimated errors: they are estimates
 RESOLUTION = 1e-3  # relative error below which a comparison says something: wrong by 1 % is seen
 CLEAR = 0.1  # relative error below which a difference is an accusation
 ULPS = 64  # relative error, in spacings of the gradient's dtype, that is never held against it
+NEGLIGIBLE = 1e-60  # part of the function's size below which products underflow in one way or another
 NOTHING = 1e-6  # a slope below this part of the function's size may pass for 0
 
 
@@ -86,7 +87,7 @@ class Comparison:
             return "inconclusive"
         if self.apart > max(self.bound + self.excuse, ULPS * self.epsilon * self.large):
             flushed = self.tiny if self.measured.value else self.tiny / self.epsilon
-            if self.large < flushed * self.length:
+            if self.large < max(flushed * self.length, NEGLIGIBLE * self.size):
                 return "right"  # it is too small for the dtype, or was on the way to the measurement
             if not self.claimed and self.large < self.tiny / self.epsilon * self.length:
                 return "inconclusive"  # a product on the way may be

@@ -16,7 +16,6 @@ from tensorgrad.testing.ways import Way
 
 ASIDE = 2.0**-80  # the imaginary step, relative: its square is nothing, and so is what it adds to any real part
 LEAST = 1e-280  # below this, an imaginary part may have lost digits
-FAINT = 1e-270  # derivatives that a complex step loses beside larger ones
 LONG = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps  # whether this platform has numbers with more digits
 
 
