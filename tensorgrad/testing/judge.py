@@ -96,5 +96,5 @@ class Comparison:
             return "right" if error <= max(self.resolution * self.large, nothing) else "inconclusive"
         if error <= self.resolution * self.large and doubt <= max(self.resolution * self.large, nothing):
             return "right"
-        zero = abs(self.claimed) <= self.least and abs(self.measured.value) <= self.bound
+        zero = abs(self.claimed) <= max(self.least, NEGLIGIBLE * self.size) and abs(self.measured.value) <= self.bound
         return "right" if zero and self.bound <= nothing else "inconclusive"

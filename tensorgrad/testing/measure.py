@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from tensorgrad.testing.inputs import wide
-from tensorgrad.testing.oracle import PROBE, SCALES, Array, Estimate, Line, dot, rounding, slope
+from tensorgrad.testing.oracle import PROBE, SCALES, STEP, Array, Estimate, Line, dot, rounding, slope
 from tensorgrad.testing.subject import Subject, epsilon, sizes, top
 from tensorgrad.testing.ways import Way
 
@@ -100,18 +100,18 @@ class Measure:
         """Return the slope and the size by a complex step; None if it cannot be taken.   noisy: with its rounding."""
         weight = np.abs(self.subject.cotangent)
 
-        def tangent(points: list[Array]) -> Array:
+        def tangent(points: list[Array], step: float = ASIDE) -> Array:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # a cast that drops the imaginary part
-                found: Array = self.subject.analytic(way.moved(points, ASIDE * 1j))  # type: ignore[misc]
-            return found.imag / ASIDE if found.dtype.kind == "c" else np.zeros(found.shape)
+                found: Array = self.subject.analytic(way.moved(points, step * 1j))  # type: ignore[misc]
+            return found.imag / step if found.dtype.kind == "c" else np.zeros(found.shape)
 
         try:
             slopes = tangent(self.x)
         except Exception:
             return None
         large = dot(weight, np.abs(slopes))
-        if not math.isfinite(large) or 0 < large < LEAST / ASIDE:
+        if not math.isfinite(large) or 0 < large < LEAST / ASIDE or (large == 0 and tangent(self.x, STEP).any()):
             return None
         error = 4 * self.epsilon * large
         if noisy:
