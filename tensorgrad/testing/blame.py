@@ -40,11 +40,11 @@ def accusation(
     worst = checked.locate(max(accused, key=lambda c: c.relative))
     report = replace(spot(draft, inputs, checked, worst), verdict="wrong")
     words = described(checked, comparisons, worst, draft.order)
-    if vjp is None and len(first.steps) > 1:
+    if vjp is None and first.steps:
         looked = list(findings(first.steps, draft.order, rng))
         report = replace(report, verdicts={finding.node: finding.verdict for finding in looked})
         guilty = [finding for finding in looked if finding.verdict == "wrong"]
-        if guilty:
+        if guilty and len(first.steps) > 1:
             return blamed(report, guilty, first)
         if len(looked) == len(first.steps) and all(finding.verdict == "right" for finding in looked):
             words.append("each recorded step is right by itself: a value left the graph between them")

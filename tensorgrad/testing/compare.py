@@ -298,9 +298,10 @@ class Check:
         return Way(way.array, u)
 
 
-def contradict(a: Estimate, b: Estimate) -> bool:
-    """Whether two estimates are further apart than their errors explain."""
-    return abs(a.value - b.value) > SAFETY * (a.error + b.error) + 1e-6 * abs(a.value)
+def contradict(aside: Estimate, differences: Estimate) -> bool:
+    """Whether differences see another slope than a complex step: one that is more than rounding makes of it."""
+    apart = abs(aside.value - differences.value)
+    return not differences.stuck and apart > SAFETY * (aside.error + differences.error) + RESOLUTION * abs(aside.value)
 
 
 def flattened(arrays: list[Array]) -> list[Array]:
