@@ -39,6 +39,7 @@ ACTIVATIONS = (
     Activation("a relu", lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
     Activation("a leaky relu", lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
 )
+LINEAR = Activation("linear", lambda z: z, np.ones_like)
 MISTAKES: dict[str, Callable[[Any, Any], Any]] = {  # of the right rule, to a wrong one of (g, out, *arrays)
     "is left out": lambda rule, g: g,  # noqa: ARG005
     "is forgotten": lambda rule, g: 0 * rule(),  # noqa: ARG005
@@ -96,7 +97,7 @@ def candidates(record: Recording) -> Iterator[tuple[str, Callable[[list[Node], l
                     if not np.allclose(right.forward(values[source]), values[node], rtol=1e-12, atol=0):
                         continue
                 place = nodes.index(source) if source in nodes else ~[x.node for x in leaves].index(source)
-                for wrong in ACTIVATIONS:
+                for wrong in (*ACTIVATIONS, LINEAR):
                     if wrong is not right:
                         name = right.name.replace("a ", "the ")
                         yield f"{name} is differentiated as {wrong.name}", instead(here, place, wrong)
