@@ -7,7 +7,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.autograd import history
-from tensorgrad.testing import GradientError, gradcheck
+from tensorgrad.testing import GradientError, GradientWarning, gradcheck
 from tensorgrad.testing.reproducer import literal, reproducer
 from tensorgrad.trace import trace
 
@@ -306,6 +306,15 @@ HARD = {
 def test_right_gradient_that_is_hard_to_measure_passes(name):
     f, x = HARD[name]
     assert gradcheck(f, x, strict=True).verdict == "right"
+
+
+def test_input_that_does_not_matter_is_told_of():
+    with pytest.warns(GradientWarning, match="does not depend on argument 1: moving it changes no result"):
+        assert gradcheck(lambda x, y: x * x, X, W).unused == (1,)
+    with pytest.warns(GradientWarning, match="does not depend on argument 0"):
+        gradcheck(lambda x, y: y * y, X, W, vjp=lambda g, out, x, y: (0 * x, 2 * g * y))
+    assert gradcheck(lambda x, y: x + 0 * y, X, X).unused == ()  # it is used, whatever for
+    assert gradcheck(lambda x: np.round(x * 1e3), X[0], order=1).unused == ()
 
 
 # Regression tests

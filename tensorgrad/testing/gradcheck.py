@@ -14,9 +14,11 @@ from tensorgrad.testing.compare import Check
 from tensorgrad.testing.inputs import BackwardError, Inputs
 from tensorgrad.testing.judge import Comparison
 from tensorgrad.testing.manners import bent, forward_pass, line_of, name_of
+from tensorgrad.testing.oracle import PROBE
+from tensorgrad.testing.record import nodes_of
 from tensorgrad.testing.report import GradientError, GradientWarning, Report
 from tensorgrad.testing.reproducer import reproducer
-from tensorgrad.testing.subject import Function, Subject, recorded_by_engine, second_order, written_by_hand
+from tensorgrad.testing.subject import Function, Subject, recorded_by_engine, second_order, sizes, written_by_hand
 
 Array = NDArray[Any]
 SECONDS = {1: 0.6, 2: 0.4}  # about, per order, for looking at each element; beyond it, at directions
@@ -49,7 +51,7 @@ def gradcheck(
     Raises GradientError, which has a `.report`, if the gradient is wrong; also if the backward pass raises, or returns
     the wrong number, shape or dtype of gradients. Whatever `f` raises is passed on with its name and line. TypeError
     and ValueError if `f` is no function to differentiate: it returns nothing, is random, is not finite, or writes into
-    its inputs. Warns with GradientWarning if nothing can be told.
+    its inputs. Warns with GradientWarning if nothing can be told, and if `f` does not depend on an input.
 
     >>> x = np.array([[1.0, -2.0], [0.5, 3.0]])
     >>> print(gradcheck(lambda x: np.tanh(x) @ x, x))
@@ -75,6 +77,9 @@ def gradcheck(
         raise GradientError(report) from cause
     if report.verdict == "inconclusive":
         warnings.warn(str(report), GradientWarning, stacklevel=2)
+    for argument in report.unused:
+        words = f"{report.function} does not depend on argument {argument}: moving it changes no result"
+        warnings.warn(f"{words}. Leave it out of the check, or look where it gets lost", GradientWarning, stacklevel=2)
     return report
 
 
@@ -116,7 +121,25 @@ def check(
             words = "at a kink, where it is between the slopes of the two sides" if n == 1 else ""
             draft = replace(draft, order=n, diagnosis=words)
             break
-    return summary(replace(draft, comparisons=len(found)), inputs, found), None
+    assert first is not None
+    return replace(summary(replace(draft, comparisons=len(found)), inputs, found), unused=unused(first, inputs)), None
+
+
+def unused(subject: Subject, inputs: Inputs) -> tuple[int, ...]:
+    """Return the numbers of the inputs of which no array matters to the function, in any way that can be seen."""
+    y, reached = subject.value(subject.arrays), set[int]()
+    if subject.again is not None:
+        ys, leaves, _ = subject.again()
+        sources = {source for node in nodes_of(ys) for source in node.inputs}
+        reached = {k for k, x in enumerate(leaves) if x.node in sources or any(x is part for part in ys)}
+    used = set[int]()
+    for k, (argument, _) in enumerate(inputs.places):
+        for step in (PROBE, 1.0):
+            moved = list(subject.arrays)
+            moved[k] = moved[k] + step * sizes(moved[k]).reshape(moved[k].shape)
+            if k in reached or not np.array_equal(subject.value(moved), y):
+                used.add(argument)
+    return tuple(sorted({argument for argument, _ in inputs.places} - used))
 
 
 class Finding(NamedTuple):

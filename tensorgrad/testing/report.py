@@ -38,6 +38,7 @@ class Report:
     diagnosis: str = ""  # what is wrong, or why nothing can be said
     reproducer: str = ""  # Python source of a regression test
     comparisons: int = 0
+    unused: tuple[int, ...] = ()  # numbers of the inputs that do not matter to the function
     steps: list[Node] = field(default_factory=list, repr=False, compare=False)  # what was recorded, newest first
     verdicts: dict[Node, str] = field(default_factory=dict, repr=False, compare=False)  # of each step by itself
 
