@@ -82,6 +82,14 @@ def test_picture_shows_the_wrong_step_in_red_and_the_others_in_green():
     assert "steep" in next(row for row in str(graph).splitlines() if "✗ wrong derivative" in row)
 
 
+def test_picture_of_a_model_ends_in_its_loss():
+    model = tg.nn.MLP([3, 3, 2], activation=steep, rng=0)
+    found = report(lambda m: tg.nn.cross_entropy(m(X), np.array([0, 1, 1, 0])), model)
+    assert found.op == "steep"
+    assert found.element[:3] == ("layers", 0, "weight") or found.element[:3] == ("layers", 0, "bias")
+    assert found.draw().ir.cards[-1].title == "softmax_cross_entropy"
+
+
 def test_function_that_takes_no_tensors_has_no_picture():
     def f(x):
         return float(x[0]) * 2.0 * np.asarray(x)

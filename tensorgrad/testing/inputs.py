@@ -1,6 +1,7 @@
 """The inputs and results of a check: trees of arrays as the user nests them, and the real arrays in them, listed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from tensorgrad.shapes import stretched
 from tensorgrad.trees import Path, leaves, parts, replaced
 
 Array = NDArray[Any]
+Function = Callable[..., Any]
 
 
 class BackwardError(Exception):
@@ -65,6 +67,15 @@ class Inputs:
     def complex(self) -> bool:
         """Whether one of the inputs is complex."""
         return any(a.dtype.kind == "c" for a in self.arrays)
+
+    def names(self, f: Function) -> list[str]:
+        """Return what to call each array in a picture: the parameter of `f` that it is, or its path in there."""
+        try:
+            parameters = list(signature(f).parameters)
+        except (TypeError, ValueError):  # a ufunc has none
+            parameters = []
+        parameters += [f"x{n}" for n in range(len(parameters), len(self.given))]
+        return [".".join(map(str, path)) or parameters[argument] for argument, path in self.places]
 
     def natural(self, reals: Sequence[Array]) -> list[Array]:
         """Return real arrays as what they stand for: complex, where the inputs are."""

@@ -79,9 +79,9 @@ class Report:
         """
         if not self.steps:
             raise ValueError(f"there is no graph of {self.function} to draw: it was not recorded")
-        root = Tensor()
-        root.node = self.steps[0]
-        root._data = self.steps[0].out
+        newest, root = self.steps[0], Tensor()
+        kept = newest.op is None or newest.op.work is None  # else what its rules read instead of the result
+        root.node, root._data = newest, newest.out if kept else None
         return Graph(read(root, self.verdicts))
 
 

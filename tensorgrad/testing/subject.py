@@ -47,10 +47,11 @@ class Subject:
 
 def recorded_by_engine(f: Function, inputs: Inputs, rng: Rng) -> Subject:
     """Return a function and the gradient that the engine derives."""
+    names = inputs.names(f)
 
     def record(arrays: Sequence[Array]) -> tuple[Any, list[Tensor]]:
         with enable_grad():
-            leaves = [leaf(a) for a in inputs.natural(arrays)]
+            leaves = list(map(leaf, inputs.natural(arrays), names))
             return f(*inputs.nest(leaves)), leaves
 
     def run(arrays: Sequence[Array]) -> Any:
@@ -255,9 +256,11 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
     )
 
 
-def leaf(a: Array) -> Tensor:
+def leaf(a: Array, name: str) -> Tensor:
     """Return a leaf that holds a copy of an array, in the same layout."""
-    return wrap(b := laid(a), Leaf(b)) if a.ndim else tensor(a, requires_grad=True)
+    t = wrap(b := laid(a), Leaf(b)) if a.ndim else tensor(a, requires_grad=True)
+    t.name = name
+    return t
 
 
 def refuse_changed_cotangent(before: Sequence[Array], after: Sequence[Array], name: str = "cotangent") -> None:

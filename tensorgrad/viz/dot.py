@@ -124,14 +124,17 @@ def draw_boxes(graph: graphviz.Digraph, ir: GraphIR, boxes: Box, sides: Sides, m
         for id in sorted(box.cards, key=lambda id: id not in straight):  # dot keeps what comes first to the left
             card = cards[id]
             sizes[box.path] += math.prod(card.shape) if card.kind == "parameter" else 0
+            fill, border = VERDICTS.get(card.verdict, (FILLS[card.kind], BORDERS[card.kind]))
+            fill = FILLS["loss"] if card.kind == "loss" else fill  # under white letters
             dashed = card.kind == "constant" or (card.family == "view" and card.kind == "op")
             here.node(
                 id,
                 label=table(contents[id], width),
                 id=id,
                 tooltip=graphviz.escape(tooltip(card)),
-                fillcolor=VERDICTS.get(card.verdict, (FILLS[card.kind],))[0],
-                color=VERDICTS.get(card.verdict, ("", BORDERS[card.kind]))[1],
+                fillcolor=fill,
+                color=border,
+                **({"penwidth": "2.5"} if card.verdict == "wrong" else {}),
                 **({"style": "rounded,filled,dashed"} if dashed else {}),
                 **({"group": "main"} if id in straight else {}),
             )
