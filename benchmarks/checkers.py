@@ -62,9 +62,9 @@ def primitive(forward: Function, backward: Function, n: int) -> Function:
         3: lambda k: lambda g, out, x, y, z: backward(g, out, x, y, z)[k],
     }
     forwards: dict[int, Function] = {
-        1: lambda x: np.asarray(forward(x)),
-        2: lambda x, y: np.asarray(forward(x, y)),
-        3: lambda x, y, z: np.asarray(forward(x, y, z)),
+        1: lambda x: forward(x),
+        2: lambda x, y: forward(x, y),
+        3: lambda x, y, z: forward(x, y, z),
     }
     return tg.primitive(*(rules[n](k) for k in range(n)))(forwards[n])
 
