@@ -43,6 +43,14 @@ def test_the_readme_shows_the_latest_benchmark():
     assert set(rows) <= set((ROOT / "benchmarks/results/table.md").read_text(encoding="utf-8").splitlines())
 
 
+def test_the_readme_shows_the_latest_mutation_score():
+    rows = [
+        line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ours, ")
+    ]
+    assert len(rows) == 2
+    assert set(rows) <= set((ROOT / "benchmarks/results/mutation_score.md").read_text(encoding="utf-8").splitlines())
+
+
 def test_no_text_installs_the_package_of_that_name_on_the_public_index():
     texts = [f for f in ROOT.rglob("*") if f.suffix in (".md", ".toml", ".py") and ".venv" not in f.parts]
     pattern = re.compile(r"pip install (-U |--upgrade )?tensor" + r"grad(?!-)")
