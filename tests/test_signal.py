@@ -348,8 +348,9 @@ def test_edges_that_are_given_do_not_move():
 
 def test_edges_follow_whatever_tensor_they_are_made_from():
     x = np.array([0.1, 0.2, 0.9, 1.5])
-    assert right(lambda a: np.histogram(x, 3, range=(a, 2.0), density=True)[1], 0.05)
-    assert right(lambda a: np.histogram(x, [a, 1.0, 2 * a + 2])[1], 0.05)
+    used = lambda x, edges: edges + 0 * np.sum(x)  # noqa: E731  # which do not depend on x
+    assert right(lambda x, a: used(x, np.histogram(x, 3, range=(a, 2.0), density=True)[1]), x, 0.05)
+    assert right(lambda x, a: used(x, np.histogram(x, [a, 1.0, 2 * a + 2])[1]), x, 0.05)
     assert right(lambda x, a: np.histogram(x, 3, range=(a, 2.0), density=True)[0], x, 0.05)
 
 
