@@ -10,7 +10,7 @@ import tensorgrad as tg
 from tensorgrad.op import OPS
 from tensorgrad.testing import GradientError, check_op
 
-FUNCTIONS = [np.multiply, np.tanh, np.matmul, np.sum, np.median, np.linalg.inv, np.cumprod]
+FUNCTIONS = [np.linalg.multi_dot, np.multiply, np.tanh, np.matmul, np.sum, np.median, np.linalg.inv, np.cumprod]
 FUNCTIONS += [np.where, np.reshape, np.concatenate, np.linalg.eigh]  # that are not simply called with the arrays
 
 

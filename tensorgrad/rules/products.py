@@ -1,6 +1,6 @@
 """Products of vectors and matrices, diagonals and traces, written in `matmul`, reading by index and sums."""
 
-from functools import cache
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
@@ -145,21 +145,24 @@ def multi_dot(arrays: Any) -> Any:
     if len(first) == 1:
         lengths[1] = first[0]
 
-    @cache
-    def best(i: int, j: int) -> tuple[int, int]:
-        """Return the cost of the product of arrays i to j, and after which to cut it in two."""
-        ways = (
-            (best(i, k)[0] + best(k + 1, j)[0] + lengths[i] * lengths[k + 1] * lengths[j + 1], k) for k in range(i, j)
-        )
-        return min(ways, default=(0, i))
+    return multiplied(arrays, cheapest_cuts(n, lengths), 0, n - 1)
 
-    def product(i: int, j: int) -> Any:
-        if i == j:
-            return arrays[i]
-        cut = best(i, j)[1]
-        return np.matmul(product(i, cut), product(cut + 1, j))
 
-    return product(0, n - 1)
+def cheapest_cuts(n: int, lengths: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Return after which array to cut the product of arrays i to j in two, for all i < j.   lengths: of their axes."""
+    cost, cuts = {(i, i): 0 for i in range(n)}, {}
+    for i, j in ((i, i + span) for span in range(1, n) for i in range(n - span)):
+        ways = ((cost[i, k] + cost[k + 1, j] + lengths[i] * lengths[k + 1] * lengths[j + 1], k) for k in range(i, j))
+        cost[i, j], cuts[i, j] = min(ways)
+    return cuts
+
+
+def multiplied(arrays: Any, cuts: dict[tuple[int, int], int], i: int, j: int) -> Any:
+    """Return the product of the arrays i to j. An inner function, which calls itself, would keep the arrays."""
+    if i == j:
+        return arrays[i]
+    cut = cuts[i, j]
+    return np.matmul(multiplied(arrays, cuts, i, cut), multiplied(arrays, cuts, cut + 1, j))
 
 
 @composite(

@@ -39,7 +39,7 @@ class Check:
             self.unsteady = changing(subject.gradient(subject.arrays, subject.cotangent), self.claims)
         self.doubts = [np.zeros(a.size) for a in self.x]
         self.shaken: list[Array] | None = None
-        own = max(epsilon(a) for a in subject.arrays)
+        self.own = own = max(epsilon(a) for a in subject.arrays)
         self.resolution, self.grain = max(RESOLUTION, 64 * own, 64 * subject.epsilon), 2.0**13 * own
         self.tiny = max(float(np.finfo(a.dtype).tiny) for a in subject.arrays)
         self.listen()
@@ -63,7 +63,7 @@ class Check:
             fine = flattened(self.subject.gradient(self.x, self.subject.cotangent))
         except Exception:  # it insists on the dtype
             return self.claims, self.doubts
-        own = max(map(epsilon, arrays))
+        own = self.own
         whole = SAFETY * own * dot(np.abs(self.subject.cotangent), self.measure.natural)
         for k, (a, b, doubt) in enumerate(zip(self.claims, fine, self.uncertainty(), strict=True)):
             slack = SAFETY * doubt + COARSE * own * np.abs(b).max(initial=0) + whole / self.measure.sizes[k]
@@ -78,7 +78,7 @@ class Check:
     def listen(self, far: bool = False) -> None:
         """Estimate the rounding of the function and of its gradient; a further time, with more samples."""
         self.listened(self.measure, far)
-        arrays, own = self.subject.arrays, max(map(epsilon, self.subject.arrays))
+        arrays, own = self.subject.arrays, self.own
         sizes = self.measure.sizes
         ways = [unit(s, self.rng).reshape(a.shape).astype(a.dtype) for s, a in zip(sizes, arrays, strict=True)]
 
@@ -87,12 +87,13 @@ class Check:
 
         noise = np.nan_to_num(rounding(gradient, arrays, np.concatenate(self.claims), ways, own, own, far))
         self.doubts = [np.maximum(a, b) for a, b in zip(self.doubts, self.parts(noise), strict=True)]
+        self.worst = [float(a.max(initial=0.0)) for a in self.doubts]
 
     def shake(self) -> list[Array]:
         """Return how much of the gradient is rounding of its cotangent, and of the values that its rules read."""
         if self.shaken is None:
             self.shaken = [np.zeros(a.size) for a in self.x]
-            cotangent, own = self.subject.cotangent, max(map(epsilon, self.subject.arrays))
+            cotangent, own = self.subject.cotangent, self.own
             signs = [np.where(self.rng.random(cotangent.size) < 0.5, -1, 1) for _ in range(SHAKES)]
             pairs = [(self.gradients(cotangent * (1 + own * s)), self.first) for s in signs]
             if (shaken := self.subject.shaken) is not None:
@@ -177,8 +178,8 @@ class Check:
         claims, doubts = (self.fine, self.fine_doubts) if way.element is None else (self.claims, self.doubts)
         doubt = dot(np.abs(u), way.of(doubts))
         if way.array is None or measured.kink:  # nearby, ties break, so that what differs there is not rounding
-            doubt = 4 * max(map(epsilon, self.subject.arrays)) * dot(np.abs(u), np.abs(way.of(claims)))
-        alone = float(np.abs(u).max() * self.doubts[way.array or 0].max()) if way.element is not None else 0.0
+            doubt = 4 * self.own * dot(np.abs(u), np.abs(way.of(claims)))
+        alone = float(np.abs(u).max()) * self.worst[way.array or 0] if way.element is not None else 0.0
         return Comparison(
             way,
             claimed=dot(u, way.of(claims)),
@@ -188,7 +189,7 @@ class Check:
             size=size,
             resolution=self.resolution,
             grain=self.grain,
-            epsilon=max(map(epsilon, self.subject.arrays)),
+            epsilon=self.own,
             tiny=self.tiny,
         )
 

@@ -42,6 +42,7 @@ class Inputs:
                     continue  # a setting beside the arrays
                 self.arrays.append(self._checked(x, f"input {argument}" + "".join(f"[{key!r}]" for key in path)))
                 self.places.append((argument, path))
+        self.bare = not any(path for _, path in self.places)  # each input is one array
         if not self.arrays:
             raise TypeError("nothing to check: pass the inputs after the function, as in gradcheck(f, x)")
 
@@ -83,6 +84,8 @@ class Inputs:
 
     def nest(self, items: Sequence[Any]) -> list[Any]:
         """Return one item per array, nested as the inputs are."""
+        if self.bare:
+            return list(items)
         trees = list(self.given)
         for argument, tree in enumerate(trees):
             found = {path: item for (n, path), item in zip(self.places, items, strict=True) if n == argument}
@@ -177,6 +180,8 @@ class Results:
 
     def parts(self, y: Any) -> list[Any]:
         """Return the floating arrays in a result."""
+        if self.paths == [()]:
+            return [y]
         found = dict(leaves(y))
         return [found[path] for path in self.paths if path in found]
 

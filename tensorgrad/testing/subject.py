@@ -211,7 +211,7 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
 
     def record(arrays: Sequence[Array], create_graph: bool) -> tuple[list[Any], list[Tensor]]:
         with enable_grad(), backward_pass():
-            leaves = [tensor(a, requires_grad=True) for a in arrays]
+            leaves = list(map(leaf, arrays))
             y = form.parts(f(*inputs.nest(leaves[:n])))
             return pulled(y, leaves[:n], leaves[n:], create_graph), leaves
 
@@ -256,10 +256,11 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
     )
 
 
-def leaf(a: Array, name: str) -> Tensor:
+def leaf(a: Array, name: str = "") -> Tensor:
     """Return a leaf that holds a copy of an array, in the same layout."""
     t = wrap(b := laid(a), Leaf(b)) if a.ndim else tensor(a, requires_grad=True)
-    t.name = name
+    if name:
+        t.name = name
     return t
 
 
