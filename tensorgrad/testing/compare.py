@@ -139,7 +139,7 @@ class Check:
             begin = time.perf_counter()
             first = [self.compare(self.way(k, int(np.argmax(self.measure.sizes[k]))))] if n else []
             cost = n * (time.perf_counter() - begin)
-            if cost <= left:
+            if cost <= left and (k < self.subject.inputs or n <= RANDOM):
                 left -= cost
                 found += [self.compare(self.way(k, i)) for i in range(n)]
             else:

@@ -40,6 +40,7 @@ class Subject:
     )
     pattern: Callable[[list[Array]], bytes | None] | None = None  # which smooth pieces of it are taken somewhere
     again: Callable[[], tuple[list[Any], list[Tensor], Trace]] | None = None  # results, leaves, lines of a new record
+    inputs: int = 1 << 30  # arrays that are; behind them come cotangents, of whose elements order 1 has seen enough
     steps: list[Node] = field(default_factory=list)  # what was recorded, newest first, with all arguments
     trace: Trace = field(default_factory=Trace)
     results: Results | None = None  # how the function nests its results
@@ -251,6 +252,7 @@ def second_order(f: Function, inputs: Inputs, first: Subject, rng: Rng) -> Subje
         analytic=analytic if first.analytic is not None and is_analytic(steps) else None,
         shaken=shaken,
         pattern=None if first.pattern is None else lambda arrays: first.pattern(arrays[:n]),  # type: ignore[misc]
+        inputs=n,
         steps=steps,
         trace=kept,
     )
