@@ -325,6 +325,16 @@ def test_input_that_does_not_matter_is_told_of():
     assert gradcheck(lambda x: np.round(x * 1e3), X[0], order=1).unused == ()
 
 
+@pytest.mark.parametrize("vjp", [None, lambda g, out, x: 2 * g])
+def test_function_that_writes_into_its_input_is_not_called_random(vjp):
+    def f(x):
+        x += 1.0
+        return x * 2
+
+    with pytest.raises((ValueError, RuntimeError), match="in place|changes its inputs"):
+        gradcheck(f, X, vjp=vjp)
+
+
 # Regression tests
 
 

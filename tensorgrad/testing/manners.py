@@ -1,6 +1,6 @@
 """What a function has to be like to have a gradient that can be checked, and what is said if it is not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tensorgrad.errors import crash_line, shown, user_line
 from tensorgrad.rng import Rng
-from tensorgrad.testing.inputs import BackwardError, Results, raw_of
+from tensorgrad.testing.inputs import BackwardError, Inputs, Results, raw_of
 from tensorgrad.trees import leaves
 
 Array = NDArray[Any]
@@ -50,6 +50,19 @@ def refuse_changed(before: list[Array], after: list[Array], f: Function) -> None
 def same(a: Array, b: Array) -> bool:
     """Whether two arrays hold the same numbers."""
     return bool(np.array_equal(a, b, equal_nan=True))
+
+
+def refuse_changed_cotangent(before: Sequence[Array], after: Sequence[Array], name: str = "cotangent") -> None:
+    """Raise BackwardError if a backward pass wrote into what it was given."""
+    if not all(map(same, before, after)):
+        raise BackwardError(f"it changed its {name} in place, which another consumer may share: copy it first")
+
+
+def refuse_overwritten(inputs: Inputs, arrays: Sequence[Array], after: Sequence[Any]) -> None:
+    """Raise BackwardError if a backward pass wrote into the inputs of the forward one."""
+    for (argument, _), a, b in zip(inputs.places, inputs.natural(arrays), after, strict=True):
+        if not same(a, raw_of(b)):
+            raise BackwardError(f"it changed input {argument} in place: copy it first", argument=argument)
 
 
 # Errors of a function or of its backward pass
