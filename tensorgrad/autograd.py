@@ -21,13 +21,13 @@ from tensorgrad.shapes import stretched
 from tensorgrad.unroll import MOST, stepper
 
 
-def history(root: Node) -> list[Node]:
-    """Return `root` and every node it came from, newest first."""
-    seen, stack = {root}, [root]
+def history(*roots: Node, since: int = 0) -> list[Node]:
+    """Return `roots` and every node they came from, newest first; with `since`, only what was made after."""
+    seen, stack = set(roots), list(roots)
     add, push, pop = seen.add, stack.append, stack.pop
     while stack:
         for node in pop().inputs:
-            if node is not None and node not in seen:
+            if node is not None and node not in seen and node.seq <= since:
                 add(node)
                 push(node)
     return sorted(seen, key=attrgetter("seq"))
@@ -151,19 +151,14 @@ def backpropagate(
             found[node] = g
             sums.discard(node)  # it is not to be changed any more
         op, args = node.op, node.args
-        if args is None:
-            if needed is not None and needed.isdisjoint(node.inputs):
-                continue
-            raise RuntimeError(
-                f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
-                "Pass retain_graph=True to the first, or compute the result again"
-            )
+        if args is None and needed is not None and needed.isdisjoint(node.inputs):
+            continue
         if Clock.latest < node.seq:
             refuse_stale(node)
-        out = node if node.out is None else node.out
-        if create_graph:  # tensors, which record, in place of the arrays
-            args = tuple(map(see, args, node.inputs))
-            out = op.work(*args, **node.params) if op.work is not None and node.out is not None else see(out, node)
+        if args is None or create_graph:
+            args, out = recalled(node, create_graph)
+        else:
+            out = node if node.out is None else node.out
         try:
             STEPS[op](node, g, out, args, node.params, needed, totals, waiting, sums)
         except Exception:
@@ -179,6 +174,22 @@ def backpropagate(
         if node.dtype.kind == "c":
             found[node] = conjugate(found[node])
     return found
+
+
+def recalled(node: Node, create_graph: bool) -> tuple[tuple[Any, ...], Any]:
+    """Return the arrays and the result that a node kept for its rules; with `create_graph` as tensors, which record."""
+    op, args, out = node.op, node.args, node if node.out is None else node.out
+    assert op is not None
+    if args is None:
+        raise RuntimeError(
+            f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
+            "Pass retain_graph=True to the first, or compute the result again"
+        )
+    if not create_graph:
+        return args, out
+    args = tuple(map(see, args, node.inputs))
+    kept_work = op.work is not None and node.out is not None
+    return args, op.work(*args, **node.params) if kept_work and op.work else see(out, node)
 
 
 def each_step(

@@ -75,8 +75,10 @@ class Op:
     signature: str = ""  # in gufunc notation, where the function has a fixed one: "(m,k),(k,n)->(m,n)"
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0)  # away from poles and kinks: one for all arrays, or each
     view: bool = False  # the result may show the memory of the first array
+    elementwise: bool = False  # each element of the result comes from one element of each array, after broadcasting
     cases: tuple[Case, ...] = ()  # calls that show the parameters, for tests and documentation: (shapes, params)
-    then: "Op | None" = None  # what the same step goes on to do to the result, elementwise: an activation
+    of: "Op | None" = None  # what the step does first, where it does two things: a product
+    then: "Op | None" = None  # what it goes on to do to the result, elementwise: an activation
     prepare: Function | None = None  # makes arguments of arbitrary arrays, for tests: a symmetric matrix, say
     reason: str = ""  # why it is refused, and what to do
     work: Function | None = None  # an array that rules read in place of the result: forward returns it as well
@@ -135,10 +137,8 @@ class Op:
     def explain(self, error: Exception, shapes: Iterable[tuple[int, ...]], params: dict[str, Any]) -> Exception:
         """Return the error to raise when `forward` failed: about the shapes if these do not fit, else the same."""
         shapes = tuple(shapes)
-        if isinstance(error, ValueError):
-            elementwise = isinstance(self.fn, np.ufunc) and self.fn.signature is None
-            if message := mismatch(self.signature, shapes, elementwise):
-                return ValueError(f"{self.name}: {message}")
+        if isinstance(error, ValueError) and (message := mismatch(self.signature, shapes, self.elementwise)):
+            return ValueError(f"{self.name}: {message}")
         how = "".join(f", {name}={value!r:.60}" for name, value in params.items())
         error.add_note(f"in {self.name} of arrays of shape {', '.join(map(str, shapes))}{how}")
         return error
@@ -174,7 +174,9 @@ def register(
     forward: Function | None = None,
     unpack: Function | None = None,
     view: bool = False,
+    elementwise: bool = False,
     prepare: Function | None = None,
+    of: Function | None = None,
     then: Function | None = None,
     work: Function | None = None,
 ) -> None:
@@ -185,8 +187,9 @@ def register(
 
     domain, cases, prepare: which calls the generated tests make: elements from an interval away from poles and kinks,
     the shapes and parameters, and a function of the arrays that makes the arguments.
-    then: a registered function that `forward` applies last, such as an activation. Its own rule is applied first, so
-    that those given here are of the rest; it must read no more than the result.
+    elementwise: each element of the result comes from one element of each array, as a ufunc's does anyway.
+    of, then: registered functions, of which `forward` does one after the other, such as a product and an activation.
+    The rules given are those of the first; that of the second is applied before, and must read the result only.
     work: a function of the arrays that rules want instead of the result. `forward` returns the result and its value,
     so that it is computed once; for higher derivatives it is called, with arrays that no rule may underscore.
 
@@ -220,7 +223,9 @@ def register(
         signature,
         domain,
         view,
+        elementwise or (isinstance(fn, np.ufunc) and fn.signature is None),
         tuple(cases),
+        None if of is None else OPS[of],
         None if then is None else OPS[then],
         prepare,
         work=work,
@@ -244,7 +249,7 @@ def register_each(
     code = rule.__code__
     accepts = frozenset(code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount])
     OPS[fn] = Op(
-        fn, forward, "rules", Each(rule), read, accepts, unpack, "", domain, view, tuple(cases), prepare=prepare
+        fn, forward, "rules", Each(rule), read, accepts, unpack, "", domain, view, cases=tuple(cases), prepare=prepare
     )
 
 

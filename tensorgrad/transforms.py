@@ -4,7 +4,6 @@ Each runs its function on tensors of its own and derives the record, so that the
 whose derivative is taken. Arrays in, arrays out; inside another transform, tensors, which it derives again.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd import gradients
-from tensorgrad.backends import dtype_of
+from tensorgrad.backends import astype, dtype_of
+from tensorgrad.forward import pushforward
 from tensorgrad.graph import Tensor, raw, wrap
+from tensorgrad.jacobians import blocks
 from tensorgrad.node import Leaf, enable_grad
 from tensorgrad.trees import Path, Tree, holds_module, leaves, mapped, replaced
 
@@ -146,8 +147,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
         trace = Trace(f, args, params, numbers(argnums, args, f))
         y, aux = trace.out if has_aux else (trace.out, None)
         y = scalar(y, f)
-        found = trace.gradients(y.reshape(())) if y.requires_grad else [np.zeros_like(x._data) for x in trace.variables]
-        found = [trace.finished(g, x) for g, x in zip(found, trace.given, strict=True)]
+        found = [trace.finished(g, x) for g, x in zip(trace.gradients(y), trace.given, strict=True)]
         value = trace.finished(y, next((x for x in trace.given if not isinstance(x, float | int)), 0.0))
         gradient = one(trace.like_inputs(found), argnums)
         return ((value, mapped(trace.finished, aux)), gradient) if has_aux else (value, gradient)
@@ -227,8 +227,7 @@ def weighted_gradients(outs: dict[Path, Any], seeds: dict[Path, Any], trace: Tra
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return f(*primals), and its derivative along `tangents`, both in the structure of the result.
 
-    Forward mode without rules of its own: a gradient is linear in what it starts from, so its transpose, a gradient
-    once more, takes tangents forward.
+    Forward mode without rules of its own: see `forward.py`.
 
     >>> jvp(np.sin, (0.0,), (2.0,))
     (0.0, 2.0)
@@ -236,51 +235,50 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list) or len(primals) != len(tangents):
         raise TypeError("jvp takes a tuple of primals and a tuple of as many tangents")
     trace = Trace(f, tuple(primals), {}, tuple(range(len(primals))))
-    along = [x for tangent in tangents for _, x in leaves(tangent)]
-    if [np.shape(x) for x in along] != [x.shape for x in trace.variables]:
-        raise ValueError(
-            f"tangents of {[np.shape(x) for x in along]} do not fit primals of {[x.shape for x in trace.variables]}"
-        )
-    nested = trace.nested or any(isinstance(x, Tensor) and x.requires_grad for x in along)
-    outs, found = dict(leaves(trace.out)), {}
-    with enable_grad():
-        for path, y in outs.items():
-            if not (isinstance(y, Tensor) and y.requires_grad):
-                found[path] = np.zeros_like(raw(y))
-                continue
-            start = np.zeros_like(y._data)
-            seed = wrap(start, Leaf(start))
-            back = gradients(y, trace.variables, seed, create_graph=True)
-            terms = [np.sum(np.real(np.conjugate(t) * g)) for t, g in zip(along, back, strict=True) if g.requires_grad]
-            total = sum(terms[1:], terms[0]) if terms else None
-            found[path] = np.zeros_like(start) if total is None else gradients(total, [seed], create_graph=nested)[0]
-    trace.nested = nested
+    along = directions(tangents, trace)
+    outs = dict(leaves(trace.out))
+    found = dict(zip(outs, pushed(list(outs.values()), trace, along), strict=True))
     example = trace.given[0] if all(isinstance(x, int | float) for x in trace.given) else None
     finished = {path: trace.finished(t, example) for path, t in found.items()}
     return mapped(lambda y: trace.finished(y, example), trace.out), replaced(trace.out, finished)
 
 
+def directions(tangents: Sequence[Any], trace: Trace) -> list[Any]:
+    """Return the tangent of each variable, as an array of its dtype; raise if one does not fit."""
+    along = [x for tangent in tangents for _, x in leaves(tangent)]
+    if [np.shape(x) for x in along] != [x.shape for x in trace.variables]:
+        raise ValueError(
+            f"tangents of {[np.shape(x) for x in along]} do not fit primals of {[x.shape for x in trace.variables]}"
+        )
+    if any(isinstance(x, Tensor) and x.requires_grad for x in along):
+        trace.nested = True
+    return [
+        astype(x, v.dtype) if dtype_of(raw(x)) != v.dtype else x for x, v in zip(along, trace.variables, strict=True)
+    ]
+
+
+def pushed(ys: Sequence[Any], trace: Trace, along: Sequence[Any], create_graph: bool | None = None) -> list[Any]:
+    """Return the derivative of each result of a function along the directions."""
+    known = {x.node: t for x, t in zip(trace.variables, along, strict=True)}
+    found = pushforward(ys, known, create_graph=trace.nested if create_graph is None else create_graph)
+    return [np.zeros_like(raw(y)) if t is None else t for y, t in zip(ys, found, strict=True)]
+
+
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Return the product of the Hessian of f, a function to one number, with `tangents`: shaped like the primals.
 
-    Of one primal that product, of several a tuple. The Hessian itself is never made: two passes over the record.
+    Of one primal that product, of several a tuple. The Hessian itself is never made: the gradient of the derivative
+    along the tangents is what Pearlmutter (1994) works out by hand.
 
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     array([6., 0.])
     """
-    argnums = tuple(range(len(primals)))
-
-    def slope(*args: Any) -> Any:
-        gradient = grad(f, argnums)(*args)
-        terms = [
-            np.sum(np.multiply(g, t))
-            for tree, tangent in zip(gradient, tangents, strict=True)
-            for (_, g), (_, t) in zip(leaves(tree), leaves(tangent), strict=True)
-        ]
-        return sum(terms[1:], terms[0])
-
-    found = grad(slope, argnums)(*primals)
-    return found[0] if len(primals) == 1 else found
+    trace = Trace(f, tuple(primals), {}, tuple(range(len(primals))))
+    y = scalar(trace.out, f)
+    (slope,) = pushed([y], trace, directions(tangents, trace), create_graph=True)
+    found = trace.gradients(slope if isinstance(slope, Tensor) else wrap(slope))
+    products = trace.like_inputs([trace.finished(g, x) for g, x in zip(found, trace.given, strict=True)])
+    return products[0] if len(primals) == 1 else tuple(products)
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
@@ -296,32 +294,16 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     @wraps(f)
     def derived(*args: Any, **params: Any) -> Any:
         trace = Trace(f, args, params, numbers(argnums, args, f))
-        outs, found = dict(leaves(trace.out)), {}
+        outs = dict(leaves(trace.out))
         with enable_grad():
-            for path, y in outs.items():
-                blocks = rows_of_jacobian(y, trace)
-                blocks = [trace.finished(block) for block in blocks]
-                found[path] = one(trace.like_inputs(blocks), argnums)
+            rows = {path: blocks(y, trace.variables, trace.nested) for path, y in outs.items()}
+        found = {
+            path: one(trace.like_inputs([trace.finished(block) for block in row]), argnums)
+            for path, row in rows.items()
+        }
         return replaced(trace.out, found)
 
     return derived
-
-
-def rows_of_jacobian(y: Any, trace: Trace) -> list[Any]:
-    """Return the Jacobian of one result for each variable, a backward pass for each element of the result."""
-    if not (isinstance(y, Tensor) and y.requires_grad):
-        return [np.zeros((*np.shape(y), *x.shape), x.dtype) for x in trace.variables]
-    rows = []
-    for place in range(math.prod(y.shape)):
-        seed = np.zeros(math.prod(y.shape), y.dtype)
-        seed[place] = 1
-        rows.append(trace.gradients(y, seed.reshape(y.shape)))
-    if not rows:
-        return [np.zeros((*y.shape, *x.shape), x.dtype) for x in trace.variables]
-    return [
-        np.reshape(np.stack(column), (*y.shape, *x.shape))
-        for column, x in zip(zip(*rows, strict=True), trace.variables, strict=True)
-    ]
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Function:

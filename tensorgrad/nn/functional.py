@@ -58,7 +58,7 @@ def affine(x: Any, w: Any, b: Any) -> Any:
     return product(x, w) + b
 
 
-@primitive(lambda g, y, _x: g * np.greater(y, zero(y)))
+@primitive(lambda g, y, _x: g * np.greater(y, zero(y)), elementwise=True)
 def relu(x: Any) -> Any:
     """Return max(x, 0). At 0 the slope is 0.
 
@@ -68,13 +68,13 @@ def relu(x: Any) -> Any:
     return np.maximum(x, zero(x))
 
 
-@primitive(lambda g, _y, x, slope=0.01: np.where(np.greater(x, 0), g, slope * g))
+@primitive(lambda g, _y, x, slope=0.01: np.where(np.greater(x, 0), g, slope * g), elementwise=True)
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     """Return x where it is positive, else slope * x. At 0 the slope is that of the left side."""
     return np.where(np.greater(x, 0), x, slope * x)
 
 
-@primitive(lambda g, y, _x: g * (y - y * y))
+@primitive(lambda g, y, _x: g * (y - y * y), elementwise=True)
 def sigmoid(x: Any) -> Any:
     """Return 1 / (1 + exp(-x)), without overflow.
 
@@ -101,7 +101,7 @@ def layer(activation: Activation, in_place: Activation | None = None) -> Layer:
     run, apply = OPS[affine].forward, OPS[activation].forward
     step.__name__ = step.__qualname__ = f"affine + {activation.__name__}"
     step.__doc__ = f"Return {activation.__name__}(x @ w + b), in one step."
-    return primitive(*AFFINE, then=activation, **LAYERS)(step)
+    return primitive(*AFFINE, of=affine, then=activation, **LAYERS)(step)
 
 
 FUSED: dict[Activation, Layer] = {  # what to call in place of an activation of affine(x, w, b)
@@ -112,13 +112,13 @@ FUSED: dict[Activation, Layer] = {  # what to call in place of an activation of 
 }
 
 
-@primitive(lambda g, _y, x: g * sigmoid(x))
+@primitive(lambda g, _y, x: g * sigmoid(x), elementwise=True)
 def softplus(x: Any) -> Any:
     """Return log(1 + exp(x)), without overflow: a smooth relu, whose slope is the sigmoid."""
     return np.maximum(x, zero(x)) + log_of_sum(x)
 
 
-@primitive(lambda g, y, x, alpha=1.0: np.where(np.greater(x, 0), g, g * (y + alpha)))
+@primitive(lambda g, y, x, alpha=1.0: np.where(np.greater(x, 0), g, g * (y + alpha)), elementwise=True)
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Return x where it is positive, else alpha * (exp(x) - 1) (Clevert, Unterthiner, Hochreiter 2015)."""
     return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))

@@ -29,8 +29,9 @@ register(  # how a copy lies in memory is no matter of derivatives
     np.copy,
     lambda g, _y, _x, order="K", subok=False: g,
     forward=lambda a, order="K", subok=False: owned(a) if foreign(a) else np.array(a, order=order),
+    elementwise=True,
 )
-register(astype, lambda g, _y, _x, dtype: g, cases=[(((2, 3),), {"dtype": "float64"})])
+register(astype, lambda g, _y, _x, dtype: g, elementwise=True, cases=[(((2, 3),), {"dtype": "float64"})])
 
 # Powers. x**0 is flat; at x = 0 the slope in the exponent is the limit from the right.
 for fn in (np.power, np.float_power):
@@ -157,6 +158,7 @@ register(
     lambda g, _z, c, _x, _y: np.where(c, g, 0),
     lambda g, _z, c, _x, _y: np.where(c, 0, g),
     unpack=unpack_where,
+    elementwise=True,
 )
 
 
@@ -177,6 +179,7 @@ register(
     lambda g, _z, x, low, high: g * (np.greater(x, high) | (False if low is None else np.greater(low, high))),
     forward=lambda x, low=None, high=None: np.clip(x, low, high),
     unpack=unpack_clip,
+    elementwise=True,
     domain=((-2.0, 2.0), (-1.5, -0.5), (0.5, 1.5)),
 )
 

@@ -1,0 +1,99 @@
+"""Walks the record forwards: the derivative of what was computed along a direction, from the same rules.
+
+A rule takes a gradient backwards, which is linear in it, by the transposed Jacobian of its step. What takes a tangent
+forwards is the transpose of that. For two kinds of steps it is there already: of one that works element by element
+the Jacobian is diagonal, so that the rule itself serves; a product is linear, so that the function itself does. For
+all others the rule is recorded, and the record walked backwards.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.autograd import backpropagate, between, conjugate, first, history, match, recalled, refuse_stale
+from tensorgrad.backends import dtype_of
+from tensorgrad.graph import Tensor, raw, wrap
+from tensorgrad.node import Leaf, Node, enable_grad, no_grad
+from tensorgrad.op import Each, Op
+
+
+def pushforward(ys: Sequence[Any], tangents: dict[Node | None, Any], *, create_graph: bool = False) -> list[Any]:
+    """Return the derivative of each of `ys` along `tangents`, given for nodes it came from; None where it is zero.
+
+    They are arrays, or with `create_graph` tensors, which depend on the tangents and on what `ys` came from.
+    """
+    found = dict(tangents)
+    ends = [y.node if isinstance(y, Tensor) else None for y in ys]
+    with enable_grad() if create_graph else no_grad():
+        for node in reversed(history(*(end for end in ends if end is not None))):
+            if node.op is not None and node not in found and not found.keys().isdisjoint(node.inputs):
+                t = step_forward(node, [found.get(source) for source in node.inputs], create_graph)
+                if t is not None:
+                    found[node] = t
+    return [None if end is None else found.get(end) for end in ends]
+
+
+def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any:
+    """Return the tangent of a step's result from those of its arrays, None where these do not move."""
+    refuse_stale(node)
+    op, total = node.op, None
+    assert op is not None
+    args, out = recalled(node, create_graph)
+    for i, (rule, source, t) in enumerate(zip(op.vjps, node.inputs, tangents)):  # noqa: B905  # Each is endless
+        if t is None or rule is None or source is None:
+            continue
+        real = node.dtype.kind == source.dtype.kind == "f"
+        if real and op.elementwise:
+            term = rule(t, out, *args, **node.params)
+        elif real and is_product(op, i) and not node.params:
+            term = product_with(op, i, t, args)
+        else:
+            term = transposed(lambda g, rule=rule: rule(g, out, *args, **node.params), node, source, t, create_graph)
+        if term is not None:
+            total = term if total is None else total + term
+    if total is None:
+        return None
+    after = first(op)
+    return fitted(total if after is None else after(total, out, None), node)
+
+
+def is_product(op: Op, i: int) -> bool:
+    """Whether the function is linear in its i-th array: products have a signature, and rules that do not read it."""
+    if not op.signature or isinstance(op.vjps, Each) or isinstance(op.reads, frozenset):
+        return False
+    before = op if op.of is None else op.of
+    return not isinstance(before.reads, frozenset) and before.reads[i].isdisjoint((0, i + 1))
+
+
+def product_with(op: Op, i: int, t: Any, args: tuple[Any, ...]) -> Any:
+    """Return the product with `t` in place of the i-th array, and nothing of what the rule does not read: a bias."""
+    op = op if op.of is None else op.of
+    assert isinstance(op.reads, tuple)
+    new = [
+        t if j == i else a if j + 1 in op.reads[i] else np.zeros(np.shape(a), dtype_of(raw(t)))
+        for j, a in enumerate(args)
+    ]
+    return op.fn(*new)
+
+
+def transposed(rule: Any, node: Node, source: Node, t: Any, create_graph: bool) -> Any:
+    """Return what `t`, of the shape of `source`, is taken to by the transpose of a rule for the gradient of `node`."""
+    zeros = np.zeros_like(raw(t), shape=node.shape, dtype=node.dtype)
+    seed = Leaf(zeros)
+    with enable_grad():
+        back = match(rule(wrap(zeros, seed)), source.shape, source.dtype)
+    if not isinstance(back, Tensor) or back.node is None:
+        return None
+    needed = between(history(back.node, since=seed.seq), {seed})
+    found = backpropagate(back.node, t, {seed}, needed, create_graph)
+    return (
+        conjugate(found[seed]) if seed in found else None
+    )  # backpropagate conjugates what users see, which this is not
+
+
+def fitted(t: Any, node: Node) -> Any:
+    """Return a tangent in the shape and the dtype of the node, where an array was broadcast to it."""
+    if np.shape(t) != node.shape:
+        t = np.broadcast_to(t, node.shape)
+    return match(t, node.shape, node.dtype)
