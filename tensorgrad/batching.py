@@ -132,7 +132,7 @@ def axes(x: Any, axis: Any) -> Any:
     ndim = len(x.shape)
     if axis is None:
         return tuple(range(1, ndim + 1))
-    return tuple(a % ndim + 1 for a in axis) if isinstance(axis, tuple | list) else axis % ndim + 1
+    return axis % ndim + 1 if isinstance(axis, int | np.integer) else tuple(a % ndim + 1 for a in axis)
 
 
 def reduction(fn: Function) -> Function:
@@ -191,7 +191,7 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 def expand_dims(x: Any, axis: Any) -> Any:
     """Return np.expand_dims of each array."""
-    new = axis if isinstance(axis, tuple | list) else (axis,)
+    new = (axis,) if isinstance(axis, int | np.integer) else axis
     ndim = len(x.shape) + len(new)
     return Batch(np.expand_dims(x.stack, tuple(a % ndim + 1 for a in new)))
 

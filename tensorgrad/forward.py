@@ -6,7 +6,9 @@ the Jacobian is diagonal, so that the rule itself serves; a product is linear, s
 all others the rule is recorded, and the record walked backwards.
 """
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,23 +60,30 @@ def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any
     return fitted(total if after is None else after(total, out, None), node)
 
 
+@lru_cache
 def is_product(op: Op, i: int) -> bool:
-    """Whether the function is linear in its i-th array: products have a signature, and rules that do not read it."""
-    if not op.signature or isinstance(op.vjps, Each) or isinstance(op.reads, frozenset):
+    """Whether a function with a signature is linear in its i-th array: the rule reads neither that nor the result.
+
+    That makes it linear up to a constant, which shows where all arrays but those that the rule reads are zeros.
+    """
+    op = op.of or op
+    if not op.signature or isinstance(op.reads, frozenset) or op.work or not op.reads[i].isdisjoint((0, i + 1)):
         return False
-    before = op if op.of is None else op.of
-    return not isinstance(before.reads, frozenset) and before.reads[i].isdisjoint((0, i + 1))
+    cores = re.findall(r"\(([^)]*)\)", op.signature.split("->")[0])
+    read = [j + 1 in op.reads[i] for j in range(len(cores))]
+    args = [np.full((1,) * len(core.split(",")), float(on)) for core, on in zip(cores, read, strict=True)]
+    return not np.any(op.forward(*args))
 
 
 def product_with(op: Op, i: int, t: Any, args: tuple[Any, ...]) -> Any:
     """Return the product with `t` in place of the i-th array, and nothing of what the rule does not read: a bias."""
-    op = op if op.of is None else op.of
+    op = op.of or op
     assert isinstance(op.reads, tuple)
     new = [
         t if j == i else a if j + 1 in op.reads[i] else np.zeros(np.shape(a), dtype_of(raw(t)))
         for j, a in enumerate(args)
     ]
-    return op.fn(*new)
+    return (op.fn if any(isinstance(a, Tensor) for a in new) else op.forward)(*new)
 
 
 def transposed(rule: Any, node: Node, source: Node, t: Any, create_graph: bool) -> Any:
