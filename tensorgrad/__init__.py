@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import into  # noqa: F401  # installs writes on Tensor
 from tensorgrad.autograd import gradients
+from tensorgrad.checkpoint import checkpoint
 from tensorgrad.creation import empty, full, ones, tensor, zeros
 from tensorgrad.graph import Tensor
 from tensorgrad.node import enable_grad, no_grad
@@ -31,6 +32,7 @@ __all__ = [
     "tensor",
     "zeros",
     # Functions of functions
+    "checkpoint",
     "elementwise_grad",
     "grad",
     "hessian",

@@ -15,6 +15,7 @@ import numpy as np
 from tensorgrad.backends import astype, dtype_of, foreign, owned
 from tensorgrad.errors import note_line
 from tensorgrad.graph import Tensor, raw, wrap
+from tensorgrad.hooks import Handle, Hooked
 from tensorgrad.node import Array, Clock, Leaf, Node, enable_grad, no_grad
 from tensorgrad.op import Each, Op
 from tensorgrad.shapes import stretched
@@ -95,7 +96,30 @@ def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) 
         leaf.grad = g if leaf.grad is None else settle(leaf.grad + g)
 
 
+def register_hook(self: Tensor, fn: Callable[[Any], Any]) -> Handle:
+    """Let a function see the gradient of this tensor in every pass, and replace it by what it returns, if not None.
+
+    fn: of an array of this tensor's shape that it cannot change, or, if the gradient is to be differentiated again,
+    of a tensor. It is called once in a pass, with the sum of what all uses of this tensor give.
+    Returns a handle, whose `remove()` takes the hook away.
+
+    >>> from tensorgrad import tensor
+    >>> x = tensor([1.0, 2.0], requires_grad=True)
+    >>> handle = x.register_hook(lambda g: g.clip(-1, 1))
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
+    node = self.node
+    if node is None:
+        raise RuntimeError("register_hook() on a tensor that requires no gradient: none will flow to it")
+    if type(node.params) is not Hooked:
+        node.params = Hooked(node.params)
+    return Handle(node.params.hooks, fn)
+
+
 Tensor.backward = backward
+Tensor.register_hook = register_hook
 
 
 def start(y: Tensor, seed: Any, create_graph: bool) -> Any:
@@ -130,11 +154,14 @@ def backpropagate(
     needed: set[Node] | None = None,
     create_graph: bool = False,
     free: bool = False,
+    since: int = 0,
 ) -> dict[Node, Any]:
     """Return the gradient of `root`, times `g`, for each node of `wanted`: by default for every leaf.
 
     It goes through the nodes in `needed` only, if given.   free: let go of what a node kept as soon as it was read.
+    since: end at what is wanted and was made before.
     """
+    hooked = Hooked.used
     if Clock.latest < root.seq:  # rare: look before anything is let go
         for node in history(root):
             refuse_stale(node)
@@ -147,9 +174,14 @@ def backpropagate(
     while waiting:
         node = heappop(waiting)[1]
         g = totals.pop(node)
+        if hooked and type(node.params) is Hooked and (since == 0 or node.seq < since):
+            g = wrap(g) if create_graph and not isinstance(g, Tensor) else g
+            g = conjugate(node.params.applied(conjugate(g)))
         if wanted is not None and node in wanted:
             found[node] = g
             sums.discard(node)  # it is not to be changed any more
+            if since and node.seq > since:
+                continue
         op, args = node.op, node.args
         if args is None and needed is not None and needed.isdisjoint(node.inputs):
             continue
@@ -173,6 +205,8 @@ def backpropagate(
     for node in found:
         if node.dtype.kind == "c":
             found[node] = conjugate(found[node])
+        if hooked and node.op is None and type(node.params) is Hooked and not since:
+            found[node] = node.params.applied(found[node])
     return found
 
 

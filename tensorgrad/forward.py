@@ -7,7 +7,7 @@ all others the rule is recorded, and the record walked backwards.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,23 +17,30 @@ from tensorgrad.autograd import backpropagate, between, conjugate, first, histor
 from tensorgrad.backends import dtype_of
 from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.node import Leaf, Node, enable_grad, no_grad
-from tensorgrad.op import Each, Op
+from tensorgrad.op import Op
 
 
-def pushforward(ys: Sequence[Any], tangents: dict[Node | None, Any], *, create_graph: bool = False) -> list[Any]:
+def pushforward(
+    ys: Sequence[Any], tangents: dict[Node | None, Any], *, create_graph: bool = False, since: int = 0
+) -> list[Any]:
     """Return the derivative of each of `ys` along `tangents`, given for nodes it came from; None where it is zero.
 
     They are arrays, or with `create_graph` tensors, which depend on the tangents and on what `ys` came from.
+    since: go through no node that was made before.
     """
     found = dict(tangents)
     ends = [y.node if isinstance(y, Tensor) else None for y in ys]
     with enable_grad() if create_graph else no_grad():
-        for node in reversed(history(*(end for end in ends if end is not None))):
+        for node in reversed(history(*(end for end in ends if end is not None), since=since)):
             if node.op is not None and node not in found and not found.keys().isdisjoint(node.inputs):
-                t = step_forward(node, [found.get(source) for source in node.inputs], create_graph)
+                t = STEPS.get(node.op, step_forward)(node, [found.get(source) for source in node.inputs], create_graph)
                 if t is not None:
                     found[node] = t
     return [None if end is None else found.get(end) for end in ends]
+
+
+# What takes a tangent through an op otherwise than by its rules.
+STEPS: dict[Op, Callable[[Node, Sequence[Any], bool], Any]] = {}
 
 
 def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any:

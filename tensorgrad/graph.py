@@ -84,6 +84,7 @@ class Tensor(Recorder):
     _name: str  # unset until given
 
     backward: ClassVar[Callable[..., None]]  # from autograd.py, the layer above
+    register_hook: ClassVar[Callable[..., Any]]  # likewise
     __setitem__: ClassVar[Callable[..., None]]  # from writes.py, likewise
 
     # What it is

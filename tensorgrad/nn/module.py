@@ -1,12 +1,13 @@
 """What has parameters: they are found by walking attributes, and named by their path."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from reprlib import recursive_repr
 from typing import Any, Self
 
 import numpy as np
 
 from tensorgrad.graph import Tensor
+from tensorgrad.hooks import Handle
 
 
 class Text(str):
@@ -34,9 +35,16 @@ class Module:
     """
 
     training = True
+    hooks: Sequence[Callable[..., Any]] = ()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """Run `forward`."""
+        """Run `forward`, and the hooks."""
+        if self.hooks:
+            out = self.forward(*args, **options)
+            for hook in self.hooks:
+                found = hook(self, args, out)
+                out = out if found is None else found
+            return out
         if len(args) == 1 and not options:  # a plain call takes half the time
             return self.forward(args[0])
         return self.forward(*args, **options)
@@ -44,6 +52,21 @@ class Module:
     def forward(self, *_args: Any, **_options: Any) -> Any:
         """Compute the output; a subclass defines it."""
         raise TypeError(f"{type(self).__name__} defines no forward(self, x)")
+
+    def register_forward_hook(self, fn: Callable[["Module", tuple[Any, ...], Any], Any]) -> Handle:
+        """Let `fn(module, args, output)` see every output, and replace it by what it returns, if that is not None.
+
+        In there, `output.register_hook` reaches the gradient. Returns a handle, whose `remove()` takes the hook away.
+
+        >>> from tensorgrad import nn
+        >>> model = nn.MLP([2, 3, 1])
+        >>> handle = model.register_forward_hook(lambda module, args, out: print(out.shape))
+        >>> _ = model(np.ones((5, 2)))
+        (5, 1)
+        """
+        if not isinstance(self.hooks, list):
+            self.hooks = []
+        return Handle(self.hooks, fn)
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
