@@ -7,6 +7,7 @@ from tensorgrad import into  # noqa: F401  # installs writes on Tensor
 from tensorgrad.autograd import gradients
 from tensorgrad.checkpoint import checkpoint
 from tensorgrad.creation import empty, full, ones, tensor, zeros
+from tensorgrad.explain import explain
 from tensorgrad.graph import Tensor
 from tensorgrad.node import enable_grad, no_grad
 from tensorgrad.op import composite, register
@@ -25,6 +26,7 @@ __all__ = [
     "Tensor",
     "empty",
     "enable_grad",
+    "explain",
     "full",
     "gradients",
     "no_grad",

@@ -13,6 +13,12 @@ def foreign_to_users(filename: str) -> bool:
     return filename.startswith(HERE) or NUMPY in filename
 
 
+def birthplace(number: int) -> str:
+    """Return the user's line that a node was made by, as 'file.py:12: y = x @ w'; nothing outside of a trace."""
+    place = getattr(number, "place", None)
+    return shown(*place) if place else ""
+
+
 def user_line() -> str:
     """Return the line of user's code that called us, as 'file.py:12: y = x @ w'."""
     return shown(*user_place())

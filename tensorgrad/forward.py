@@ -33,10 +33,16 @@ def pushforward(
     with enable_grad() if create_graph else no_grad():
         for node in reversed(history(*(end for end in ends if end is not None), since=since)):
             if node.op is not None and node not in found and not found.keys().isdisjoint(node.inputs):
-                t = STEPS.get(node.op, step_forward)(node, [found.get(source) for source in node.inputs], create_graph)
+                t = advanced(node, [found.get(source) for source in node.inputs], create_graph)
                 if t is not None:
                     found[node] = t
     return [None if end is None else found.get(end) for end in ends]
+
+
+def advanced(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> Any:
+    """Return the tangent of a step's result from those of its arrays; None for what does not move."""
+    assert node.op is not None
+    return STEPS.get(node.op, step_forward)(node, tangents, create_graph)
 
 
 # What takes a tangent through an op otherwise than by its rules.
@@ -44,7 +50,7 @@ STEPS: dict[Op, Callable[[Node, Sequence[Any], bool], Any]] = {}
 
 
 def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any:
-    """Return the tangent of a step's result from those of its arrays, None where these do not move."""
+    """Return that tangent as the rules of the step say."""
     refuse_stale(node)
     op, total = node.op, None
     assert op is not None
