@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import astype, dtype_of, foreign, owned
-from tensorgrad.errors import note_line
+from tensorgrad.errors import note_line, trims
 from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.hooks import Handle, Hooked
 from tensorgrad.node import Array, Clock, Leaf, Node, enable_grad, no_grad
@@ -34,6 +34,7 @@ def history(*roots: Node, since: int = 0) -> list[Node]:
     return sorted(seen, key=attrgetter("seq"))
 
 
+@trims
 def gradients(y: Tensor, xs: Sequence[Tensor], seed: Any = None, *, create_graph: bool = False) -> list[Any]:
     """Return the gradient of `y` for each tensor of `xs`: arrays, or with `create_graph` tensors.
 
@@ -75,6 +76,7 @@ def alone(g: Any) -> Tensor:
     return g if isinstance(g.node, Leaf) else wrap(g._data, g.node)
 
 
+@trims
 def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) -> None:
     """Add the gradient of this tensor to the `.grad` of every leaf it came from.
 
@@ -194,7 +196,11 @@ def backpropagate(
         try:
             STEPS[op](node, g, out, args, node.params, needed, totals, waiting, sums)
         except Exception:
-            each_step(node, g, out, args, node.params, needed, totals, waiting, sums)  # fails again, and says where
+            try:
+                each_step(node, g, out, args, node.params, needed, totals, waiting, sums)  # fails again, and says where
+            except Exception as error:
+                error.__suppress_context__ = True
+                raise
             raise
         if free:
             node.args = node.out = None

@@ -3,6 +3,14 @@
 import linecache
 import os
 import sys
+from collections.abc import Callable
+from functools import update_wrapper
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FULL = "TENSORGRAD_FULL_TRACEBACKS" in os.environ  # for work on the library itself
 
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 NUMPY = os.sep + os.path.join("site-packages", "numpy") + os.sep
@@ -52,3 +60,47 @@ def note_line(error: BaseException) -> None:
     """Add the user's line to an error, once: where it was raised, if that is user's code, else where we were called."""
     if not any(note.startswith("at ") for note in getattr(error, "__notes__", ())):
         error.add_note(f"at {crash_line(error) or user_line()}")
+
+
+def trim(error: BaseException) -> None:
+    """Take our frames out of an error's traceback: the user's own remain, and what the user called.
+
+    It is for the function of ours that the user called, in an `except` clause that ends in a bare `raise`, which adds
+    no frame. With TENSORGRAD_FULL_TRACEBACKS set in the environment, all remain.
+    """
+    if FULL:
+        return
+    steps = foreign_steps(error)
+    if not steps:
+        note_line(error)
+    trace: TracebackType | None = None
+    for step in reversed(steps):
+        trace = TracebackType(trace, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    if error.__context__ is not None and not foreign_steps(error.__context__):
+        error.__suppress_context__ = True  # a first attempt of ours, which the error explains
+    error.__traceback__ = trace
+
+
+def trims(function: F) -> F:
+    """Let a function that users call raise errors without our frames below it."""
+
+    def call(*args: Any, **params: Any) -> Any:
+        try:
+            return function(*args, **params)
+        except Exception as error:
+            trim(error)
+            raise
+
+    return cast(F, update_wrapper(call, function))
+
+
+def foreign_steps(error: BaseException) -> list[TracebackType]:
+    """Return the steps of a traceback that are not ours, nor what NumPy does for us."""
+    steps: list[TracebackType] = []
+    step, ours = error.__traceback__, False
+    while step is not None:
+        name = step.tb_frame.f_code.co_filename
+        ours = name.startswith(HERE) or (ours and NUMPY in name)
+        steps += [] if ours else [step]
+        step = step.tb_next
+    return steps

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.autograd import backpropagate, between, history, start
-from tensorgrad.errors import birthplace
+from tensorgrad.errors import birthplace, trims
 from tensorgrad.forward import advanced
 from tensorgrad.graph import Tensor
 from tensorgrad.node import Node, no_grad
@@ -55,6 +55,7 @@ class Explanation(NamedTuple):
         return "\n".join(lines)
 
 
+@trims
 def explain(loss: Tensor, x: Tensor, index: Any = (), *, most: int = 10) -> Explanation:
     """Return the paths by which the element x[index] acts on `loss`, with their signed shares of its gradient.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorgrad import rules  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
-from tensorgrad.errors import note_line
+from tensorgrad.errors import note_line, trim
 from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable
 from tensorgrad.node import tick as tick
 from tensorgrad.op import OPS, Op, unsupported
@@ -29,7 +29,11 @@ def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
     def call(self: "Tensor", *args: Any, **params: Any) -> Any:
         if not args and not params and (result := CALLS[fn, 1](self)) is not unusual:
             return result
-        return record(fn, (self, *args), params)
+        try:
+            return record(fn, (self, *args), params)
+        except Exception as error:
+            trim(error)
+            raise
 
     call.__name__ = name or fn.__name__
     call.__doc__ = f"Return `np.{fn.__name__}` of this tensor."
@@ -68,7 +72,11 @@ def at_first_use(make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
     def stub(*args: Any) -> Any:
         name = next(name for name, value in vars(Tensor).items() if value is stub)
         setattr(Tensor, name, make())
-        return getattr(Tensor, name)(*args)
+        try:
+            return getattr(Tensor, name)(*args)
+        except Exception as error:
+            trim(error)
+            raise
 
     return stub
 
@@ -194,9 +202,13 @@ class Tensor(Recorder):
         for a in args:
             if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
                 return NotImplemented
-        if method != "__call__" or not params.keys().isdisjoint(("out", "where", "dtype", "casting")):
-            return Recorder.written(ufunc, method, args, params)
-        return record(ufunc, args, params)
+        try:
+            if method != "__call__" or not params.keys().isdisjoint(("out", "where", "dtype", "casting")):
+                return Recorder.written(ufunc, method, args, params)
+            return record(ufunc, args, params)
+        except Exception as error:
+            trim(error)
+            raise
 
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if fn in FACTS and len(args) == 1 and isinstance(args[0], Tensor) and not params:
@@ -211,7 +223,11 @@ class Tensor(Recorder):
             held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
             if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):
                 return NotImplemented
-        return record(fn, args, params)
+        try:
+            return record(fn, args, params)
+        except Exception as error:
+            trim(error)
+            raise
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         self._refuse_leaving("np.asarray", "join tensors with np.stack or np.concatenate, or take .data on purpose")
@@ -294,7 +310,11 @@ class Tensor(Recorder):
         return bool(np.any(np.equal(self._data, raw(value))))
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return record(getitem, (self,), {"index": frozen(raw(index))})  # type: ignore[no-any-return]
+        try:
+            return record(getitem, (self,), {"index": frozen(raw(index))})  # type: ignore[no-any-return]
+        except Exception as error:
+            trim(error)
+            raise
 
     def __eq__(self, other: object) -> Any:
         return record(np.equal, (self, other), {}) if comparable(self, other) else NotImplemented
@@ -391,7 +411,7 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
     except Exception as error:
         explained = op.explain(error, map(np.shape, values), params)
         note_line(explained)
-        raise explained from (None if explained is error else error)
+        raise explained from None  # it says all that NumPy's error does
     out, work = (out, out) if op.work is None else out
     if True not in live or not is_recording():
         t = wrap(out)

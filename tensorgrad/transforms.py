@@ -14,6 +14,7 @@ import numpy as np
 
 from tensorgrad.autograd import gradients
 from tensorgrad.backends import astype, dtype_of
+from tensorgrad.errors import trims
 from tensorgrad.forward import pushforward
 from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.jacobians import blocks
@@ -142,6 +143,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
     (8.0, 12.0)
     """
 
+    @trims
     @wraps(f)
     def derived(*args: Any, **params: Any) -> Any:
         trace = Trace(f, args, params, numbers(argnums, args, f))
@@ -163,6 +165,7 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """
     both = value_and_grad(f, argnums, has_aux)
 
+    @trims
     @wraps(f)
     def derived(*args: Any, **params: Any) -> Any:
         value, gradient = both(*args, **params)
@@ -178,6 +181,7 @@ def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
     array([1., 0.])
     """
 
+    @trims
     @wraps(f)
     def summed(*args: Any, **params: Any) -> Any:
         return np.sum(f(*args, **params))
@@ -185,6 +189,7 @@ def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
     return grad(summed, argnums)
 
 
+@trims
 def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Return f(*primals), and the function from a cotangent, of that structure, to a tuple: one gradient per primal.
 
@@ -195,6 +200,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     trace = Trace(f, primals, {}, tuple(range(len(primals))))
     outs = dict(leaves(trace.out))
 
+    @trims
     def pullback(cotangent: Tree) -> tuple[Any, ...]:
         seeds = dict(leaves(cotangent))
         if seeds.keys() != outs.keys():
@@ -224,6 +230,7 @@ def weighted_gradients(outs: dict[Path, Any], seeds: dict[Path, Any], trace: Tra
     return totals
 
 
+@trims
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return f(*primals), and its derivative along `tangents`, both in the structure of the result.
 
@@ -264,6 +271,7 @@ def pushed(ys: Sequence[Any], trace: Trace, along: Sequence[Any], create_graph: 
     return [np.zeros_like(raw(y)) if t is None else t for y, t in zip(ys, found, strict=True)]
 
 
+@trims
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Return the product of the Hessian of f, a function to one number, with `tangents`: shaped like the primals.
 
@@ -291,6 +299,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
            [0., 4.]])
     """
 
+    @trims
     @wraps(f)
     def derived(*args: Any, **params: Any) -> Any:
         trace = Trace(f, args, params, numbers(argnums, args, f))

@@ -5,6 +5,7 @@ types, parameters, errors that explain themselves. What is written here leaves a
 a loop in Python over one or two arrays costs as much as NumPy's work on them.
 """
 
+import linecache
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -33,7 +34,19 @@ READ = """
         x{i} = {name}._data
         n{i} = {name}.node
     else:
-        return slow({names})
+        try:
+            return slow({names})
+        except Exception as error:
+            trim(error)
+            raise
+"""
+MORE = """
+    if more or params:
+        try:
+            return slow({names}, *more, **params)
+        except Exception as error:
+            trim(error)
+            raise
 """
 RUN = """
     try:
@@ -41,7 +54,11 @@ RUN = """
         shape = out.shape
         dtype = out.dtype
     except Exception:
-        return slow({names})  # fails again, and says why; or the array type has no attributes
+        try:
+            return slow({names})  # fails again, and says why; or the array type has no attributes
+        except Exception as error:
+            trim(error)
+            raise
     if {constant} or not is_recording():
         {leave}
         result = Tensor()
@@ -118,7 +135,7 @@ def recorder(
     }
     text = f"def call({words['names']}{', *more, **params' * more}):"
     if more:
-        text += f"\n    if more or params:\n        return slow({words['names']}, *more, **params)\n"
+        text += MORE.format(**words)
     for i, name in enumerate(reversed(names) if reverse else names):
         if name == "self":
             text += f"\n    x{i} = self._data\n    n{i} = self.node\n"
@@ -156,4 +173,10 @@ def made(free: str, text: str, name: str, space: dict[str, Any]) -> Function:
 @lru_cache
 def compiled(text: str) -> Any:
     """Return the code of a text; it counts as ours when an error looks for the user's line."""
-    return compile(text, __file__, "exec")
+    name = f"{__file__}:{len(SHOWN)}"
+    SHOWN[name] = len(text), None, text.splitlines(keepends=True), name
+    linecache.cache[name] = SHOWN[name]  # where tracebacks look for the lines
+    return compile(text, name, "exec")
+
+
+SHOWN: dict[str, Any] = {}

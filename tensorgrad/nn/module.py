@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tensorgrad.errors import trim
 from tensorgrad.graph import Tensor
 from tensorgrad.hooks import Handle
 
@@ -39,15 +40,17 @@ class Module:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run `forward`, and the hooks."""
-        if self.hooks:
+        try:
+            if len(args) == 1 and not options and not self.hooks:  # a plain call takes half the time
+                return self.forward(args[0])
             out = self.forward(*args, **options)
             for hook in self.hooks:
                 found = hook(self, args, out)
                 out = out if found is None else found
             return out
-        if len(args) == 1 and not options:  # a plain call takes half the time
-            return self.forward(args[0])
-        return self.forward(*args, **options)
+        except Exception as error:
+            trim(error)
+            raise
 
     def forward(self, *_args: Any, **_options: Any) -> Any:
         """Compute the output; a subclass defines it."""
