@@ -10,7 +10,7 @@ the digits. The product costs a few evaluations of f whatever n is (Pearlmutter,
 Hessian, 1994). The functions are Rosenbrock's in 20 dimensions, and the penalised likelihood of logistic regression on
 MNIST's digits 3 and 7 in 50.
 
-    python examples/scipy_minimize.py
+    python examples/scipy_minimize.py    (with SciPy, which pip install '.[examples]' brings)
 """
 
 import time
