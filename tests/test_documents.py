@@ -2,13 +2,16 @@
 
 import doctest
 import importlib
+import math
 import pkgutil
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tensorgrad
+import tensorgrad as tg
 from tensorgrad.op import OPS
 
 ROOT = Path(__file__).parent.parent
@@ -31,10 +34,41 @@ def test_examples_in_docstrings_run(name):
     assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
 
 
-@pytest.mark.parametrize("text", ["README.md", "docs/gradient_checks.md"])
+@pytest.mark.parametrize("text", ["README.md", "docs/gradient_checks.md", "docs/derivatives.md"])
 def test_examples_in_texts_run(text):
     result = doctest.testfile(str(ROOT / text), module_relative=False, optionflags=FLAGS, encoding="utf-8")
     assert result.attempted > 20 and result.failed == 0
+
+
+def filled(x):
+    buffer = np.zeros(2)
+    buffer[0] = x[0]
+    return buffer.sum()
+
+
+def overwritten(x):
+    x[0] = 0.0
+    return x.sum()
+
+
+def test_the_guide_to_derivatives_names_the_errors_that_are_raised():
+    mistakes = [
+        lambda: tg.grad(np.tanh)(np.ones(2)),
+        lambda: tg.grad(lambda x: x * 1j)(1.0),
+        lambda: tg.grad(np.sum)(np.array([1, 2])),
+        lambda: tg.grad(np.sum)("text"),
+        lambda: tg.grad(np.sum, argnums=1)(1.0),
+        lambda: tg.grad(lambda x: math.sin(x))(1.0),
+        lambda: tg.grad(lambda x: np.sum(np.array([x, x])))(1.0),
+        lambda: tg.grad(overwritten)(np.ones(2)),
+        lambda: tg.grad(filled)(np.ones(2)),
+        lambda: tg.jvp(np.tanh, (np.ones(2),), (np.ones(3),)),
+    ]
+    guide = (ROOT / "docs/derivatives.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.*?) \|", guide.split("## Errors")[1], re.MULTILINE)[1:]
+    for mistake, message in zip(mistakes, rows, strict=True):
+        with pytest.raises((TypeError, ValueError, RuntimeError), match=re.escape(message)):
+            mistake()
 
 
 def test_the_readme_shows_the_latest_benchmark():

@@ -20,7 +20,10 @@ import pytest
 import tensorgrad as tg
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PROGRAMS = ["mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "check_your_backprop"]
+PROGRAMS = [
+    *("mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "check_your_backprop"),
+    *("scipy_minimize", "newton", "pinn", "learn_the_rate", "influence", "laplace"),
+]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -544,3 +547,96 @@ def test_tests_that_the_reports_give_fail_until_the_bugs_are_repaired(bugs, tmp_
             text = text.replace(bug, repair)
         (tmp_path / name).write_text(text)
     assert "5 passed" in outcomes(tmp_path)
+
+
+# Derivatives of derivatives
+
+
+@pytest.mark.parametrize("name", ["newton", "pinn", "learn_the_rate", "influence", "laplace"])
+def test_short_examples_run_by_themselves_and_write_finite_figures(name, tmp_path):
+    run = Run(name, tmp_path)
+    assert run.figures and "NaN" not in json.dumps(run.figures)
+    assert len(run.printed.splitlines()) > 5 and "nan" not in run.printed
+
+
+def test_newtons_digits_double_and_its_estimates_are_those_of_r(module):
+    newton = module("newton")
+    figures = newton.main()
+    digits = -np.log10([error for error in figures["errors"] if error > 1e-14])
+    assert digits[-1] > 10
+    assert np.all(digits[2:] > 1.8 * digits[1:-1])  # from where the theorem holds; linear convergence adds digits
+    for name, published in zip(newton.NAMES, newton.SURVREG, strict=True):
+        assert (round(figures["estimates"][name], 3), round(figures["standard_errors"][name], 3)) == published
+    assert round(figures["loss"], 1) == 106.6  # minus the log likelihood that survreg prints
+
+
+def test_scipy_needs_a_tenth_of_the_evaluations_with_derivatives(module):
+    pytest.importorskip("scipy")
+    figures = module("scipy_minimize").main()
+    for problem in ("rosenbrock", "likelihood"):
+        values, gradients, products = (
+            figures[f"{problem}, {method}"]
+            for method in ("BFGS, values alone", "BFGS, gradients", "trust-krylov, products")
+        )
+        assert values["gradients"] == 0 and 10 * gradients["values"] < values["values"]
+        assert products["values"] + products["products"] < values["values"] / 5
+        assert products["slope"] < 1e-7 < gradients["slope"]
+        assert products["minimum"] <= min(values["minimum"], gradients["minimum"])
+    np.testing.assert_allclose(figures["rosenbrock, trust-krylov, products"]["x"], 1, rtol=0, atol=1e-8)
+
+
+def test_pinn_finds_the_solution_of_bratus_equation(module):
+    figures = module("pinn").main()
+    assert figures["error"] < 2e-4
+    assert figures["untrained"] > 100 * figures["error"]
+
+
+def test_pinn_has_no_residual_at_the_exact_solution(module):
+    exact, x = module("pinn").exact, np.linspace(0, 1, 11)
+    curvature = tg.elementwise_grad(tg.elementwise_grad(exact))(x)
+    np.testing.assert_allclose(curvature, -np.exp(exact(x)), rtol=1e-13)
+    np.testing.assert_allclose(exact(np.array([0.0, 1.0])), 0, atol=1e-15)
+
+
+def test_learnt_rate_is_as_good_as_the_best_of_a_search_and_its_slope_right(module):
+    learn = module("learn_the_rate")
+    figures = learn.main()
+    assert figures["derivative"] == pytest.approx(figures["measured"], rel=1e-9)
+    rate, best = min(figures["path"], key=lambda row: row[1])
+    assert figures["path"][0][1] > 5 * best and figures["accuracy"] > 0.96
+    start, train, other = 0.1 * np.random.default_rng(0).standard_normal(50), *map(learn.digits, ("train", "test"))
+    train = learn.Digits(train.X[:256], train.y[:256])
+    searched = [learn.loss(learn.trained(r, start, train), other) for r in np.log(rate) + np.linspace(-3, 3, 25)]
+    assert best < min(searched) + 1e-4
+
+
+def test_influence_predicts_what_refits_give(module):
+    figures = module("influence").main(quick=True)
+    assert figures["loss"] > 2  # a wrong answer, given with confidence
+    assert len(figures["actual"]) == 25
+    assert figures["correlation"] > 0.999
+    slope = np.polyfit(figures["predicted"], figures["actual"], 1)[0]
+    assert 0.95 < slope < 1.15  # first order falls short by a few percent
+
+
+def test_influence_solves_with_the_hessian_that_it_never_makes(module):
+    influence = module("influence")
+    f, rng = influence.objective(influence.digits("train", 60), np.ones(60)), np.random.default_rng(0)
+    w, b = rng.standard_normal(50), rng.standard_normal(50)
+    np.testing.assert_allclose(tg.hessian(f)(w) @ influence.solve(f, w, b), b, rtol=0, atol=1e-6)
+
+
+def test_laplace_bands_are_wide_where_there_are_no_points_and_cover_where_there_are(module):
+    figures = module("laplace").main()
+    bands = figures["bands"]
+    assert bands["inside"] < 0.1 < bands["gap"] < bands["beyond"]
+    assert bands["gap"] > 10 * bands["inside"]
+    assert 0.92 < figures["coverage"] < 0.98
+
+
+def test_laplace_precision_is_the_hessian_where_the_network_fits(module):
+    laplace, rng = module("laplace"), np.random.default_rng(0)
+    v, x = rng.standard_normal(3 * laplace.HIDDEN + 1), rng.standard_normal(20)
+    precision = laplace.precision(tg.jacobian(laplace.network)(v, x))
+    hessian = tg.hessian(laplace.loss)(v, x, laplace.network(v, x))
+    np.testing.assert_allclose(precision, hessian, rtol=1e-9, atol=1e-9 * np.abs(hessian).max())
