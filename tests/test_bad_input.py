@@ -234,7 +234,7 @@ def test_an_array_without_floating_point_numbers_has_no_derivative(derive, x, wo
     refused(lambda: derive(x), f"an argument of {words} has no derivative", "floating-point")
 
 
-@pytest.mark.parametrize("x", ["text", None, True, {}, [], object()], ids=repr)
+@pytest.mark.parametrize("x", ["text", None, True, {}, [], object()], ids=lambda x: type(x).__name__)
 def test_an_argument_without_arrays_has_no_derivative(x):
     refused(lambda: tg.grad(np.sum)(x), "argument 0 of sum holds no array", re.escape(f"{x!r:.60}"))
     refused(lambda: tg.vjp(np.sum, x), "argument 0 of sum holds no array", re.escape(f"{x!r:.60}"))

@@ -271,3 +271,40 @@ def test_transforms_in_turn_leave_no_trace_of_one_another():
             tg.grad(lambda x: tg.grad(lambda y: y / 0 if False else 1 // 0)(x))(2.0)
         found = tg.grad(f)(2.0)
         assert type(found) is float and found == first
+
+
+# The switch for recording
+
+
+def off_within(derive):
+    return pytest.param(
+        derive,
+        marks=pytest.mark.xfail(
+            strict=True, raises=AssertionError, reason="under no_grad the gradient is zeros, without a word"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "derive",
+    [
+        off_within(lambda f, x: tg.grad(f)(x)),
+        off_within(lambda f, x: tg.value_and_grad(f)(x)[1]),
+        off_within(lambda f, x: tg.elementwise_grad(lambda x: x**3)(x)),
+        off_within(lambda f, x: tg.hvp(f, (x,), (x,))),
+        lambda f, x: tg.jvp(f, (x,), (x,))[1],
+        lambda f, x: tg.vjp(f, x)[1](2.0)[0],
+        lambda f, x: tg.jacobian(f)(x),
+        lambda f, x: tg.hessian(f)(x),
+        lambda f, x: tg.jvp(tg.grad(f), (x,), (x,))[1],
+    ],
+    ids=["grad", "value_and_grad", "elementwise_grad", "hvp", "jvp", "vjp", "jacobian", "hessian", "nested"],
+)
+def test_derivatives_are_the_same_where_recording_is_switched_off(derive):
+    def f(x):
+        return np.sum(x**3)
+
+    x = np.array([1.0, -2.0])
+    expected = derive(f, x)
+    with tg.no_grad():
+        np.testing.assert_array_equal(derive(f, x), expected)
