@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import astype, dtype_of, foreign, owned
-from tensorgrad.errors import note_line
+from tensorgrad.errors import note_line, since
 from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.node import Array, Clock, Leaf, Node, enable_grad, no_grad
 from tensorgrad.op import Each, Op
@@ -155,7 +155,8 @@ def backpropagate(
             if needed is not None and needed.isdisjoint(node.inputs):
                 continue
             raise RuntimeError(
-                f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
+                f"backward through {op.name}{since(node.seq, 'recorded')} a second time: the first pass let go of "
+                "the arrays it kept. "
                 "Pass retain_graph=True to the first, or compute the result again"
             )
         if Clock.latest < node.seq:
@@ -312,7 +313,9 @@ def refuse_stale(node: Node) -> None:
         if isinstance(shown, Leaf) and shown.changed_since(node.seq):
             op = node.op.name if node.op else ""
             name = getattr(shown, "name", None)
+            change = min(shown.clock.time, shown.shared.time if shown.shared is not None else 0)  # the last
             raise RuntimeError(
                 f"the data of {repr(name) if name else 'a leaf'} was replaced after {op} had used it, by an "
-                "optimizer's step or an assignment: compute the result again before calling backward()"
+                f"optimizer's step or an assignment{since(change, 'replaced')}: compute the result again before "
+                f"calling backward(){since(node.seq, 'used')}"
             )
