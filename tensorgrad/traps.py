@@ -107,7 +107,21 @@ STEEP: dict[Any, tuple[Trap, ...]] = {  # where the result is finite, and the de
 
 DISCARDED = "0 * inf, as behind a np.where that took the other branch: the gradient that arrives is exactly 0, and"
 SMALLER = "in training, a smaller lr or optim.clip_grad_norm; else scale the arrays down, or compute in logarithms"
-SOFT = ("softmax", "log_softmax", "logsumexp")
+MASKED = "of a row in which everything is -inf, so masked", "leave something, or mask with -1e9"
+EQUAL = (
+    "two values are equal, and their vectors may turn",
+    "use the values alone, or keep the matrix away from symmetry",
+)
+NAMED: dict[str, tuple[str, str]] = {  # functions of our own, forward and backward
+    "softmax": MASKED,
+    "log_softmax": MASKED,
+    "logsumexp": MASKED,
+    "log_of_det": ("the matrix is singular", "add a little to its diagonal: a + 1e-6 * np.eye(n)"),
+    "eigh_vectors": EQUAL,
+    "eig_vectors": EQUAL,
+    "svd_vectors": EQUAL,
+}
+PRODUCTS = (np.linalg.det, np.power)  # which overflow from small numbers too
 
 
 def made(fn: Any, elements: tuple[Any, ...], arrays: tuple[Any, ...], out: Any, element: Any) -> tuple[str, str]:
@@ -119,10 +133,12 @@ def made(fn: Any, elements: tuple[Any, ...], arrays: tuple[Any, ...], out: Any, 
         return found[0].format(dtype=np.asarray(out).dtype), found[1]
     if any(np.size(a) == 0 for a in arrays):
         return "of no elements", "an empty selection: look at the size before"
+    if known := NAMED.get(getattr(fn, "__name__", "")):
+        return known
     if np.isnan(element) and any(np.isinf(a).any() for a in arrays):
-        masked = "of a row in which everything is -inf" if getattr(fn, "__name__", "") in SOFT else ""
-        return masked or "inf - inf, or 0 * inf", "keep infinities out: -1e9 masks as well as -inf"
-    if np.isinf(element):
+        return "inf - inf, or 0 * inf", "keep infinities out: -1e9 masks as well as -inf"
+    large = max((np.abs(a).max() for a in arrays), default=0) > float(np.finfo(np.asarray(out).dtype).max) ** 0.25
+    if np.isinf(element) and (large or fn in PRODUCTS):
         return OVERFLOW.format(dtype=np.asarray(out).dtype), SMALLER
     return "", ""
 
@@ -133,7 +149,7 @@ def steep(fn: Any, elements: tuple[Any, ...], g: Any, term: Any) -> tuple[str, s
     if g == 0 and np.isnan(term):
         slope, cure = found or ("the slope is infinite or nan", "")
         return f"{DISCARDED} {slope}", f"{cure}\n  or, behind np.where, {GUARD}" if cure else GUARD
-    return found or ("", "")
+    return found or NAMED.get(getattr(fn, "__name__", ""), ("", ""))
 
 
 def match(traps: tuple[Trap, ...], elements: tuple[Any, ...]) -> tuple[str, str] | None:

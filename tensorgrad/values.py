@@ -27,12 +27,14 @@ def look_at_result(node: Node, out: Any, frame: FrameType) -> None:
     nan = holds(np.isnan, out)
     bringers = [j for j, a in enumerate(arrays) if holds(np.isnan, a)]
     if bringers and nan:
+        if caller(frame).startswith("nan"):
+            return  # np.nansum and its like take nan for missing, and leave it out
         source = node.inputs[bringers[0]]
         cure = "look at the data before: np.isnan(x).any()"
         if isinstance(source, Leaf):
             cure = "it was set, or updated, to nan: look at the data, the lr, and the gradient before"
         elif source is not None:
-            cure = "it was computed outside of tg.debug(): compute it inside"
+            cure = "it was there before: computed outside of tg.debug(), or in the data"
         raise complaint(node, f"{node.op.name} was given nan, in {origin(source)}", cure, frame=frame)
     if not nan and any(holds(np.isinf, a) for a in arrays):
         return
@@ -62,16 +64,18 @@ def look_at_term(node: Node, g: Any, source: Node, term: Any) -> None:
     whole = np.asarray(raw(term))
     if elementwise(node) and not isinstance(node.op.vjps, Each) and (rule := node.op.vjps[j]) is not None:
         out = node if node.out is None else node.out
-        each = rule(raw(g), out, *node.args, **node.params)  # before the sum over broadcast axes
+        with np.errstate(all="ignore"):
+            each = rule(raw(g), out, *node.args, **node.params)  # before the sum over broadcast axes
         if np.shape(each) == node.shape and not finite(each):
             whole = np.asarray(raw(each))
     place = first(np.isnan(whole) if nan else np.isinf(whole))
     elements: tuple[Any, ...] = ()
-    what = cure = ""
     if whole.shape == node.shape and elementwise(node):
         elements = tuple(np.broadcast_to(a, node.shape)[place] for a in node.args)
         arriving = np.broadcast_to(raw(g), node.shape)[place]
         what, cure = steep(node.op.fn, elements, arriving, whole[place])
+    else:
+        what, cure = steep(node.op.fn, (), None, whole[place])
     title = f"the gradient of {node.op.name} for {origin(source)} is {whole[place]}{what and ': ' + what}"
     raise complaint(node, title, cure, place, elements, g=g)
 
@@ -104,9 +108,10 @@ def first(mask: Any) -> tuple[Any, ...]:
 
 
 def elementwise(node: Node) -> bool:
-    """Whether each element of a step's result comes from one of each array."""
+    """Whether each element of a step's result comes from one of each array, and all arrays were kept."""
     fn = node.op.fn if node.op is not None else None
-    return isinstance(fn, np.ufunc) and fn.signature is None
+    kept = not any(isinstance(a, Node) for a in node.args or ())
+    return kept and isinstance(fn, np.ufunc) and fn.signature is None
 
 
 def origin(source: Node | None) -> str:
@@ -131,7 +136,8 @@ def complaint(
 ) -> FloatingPointError:
     """Return the error: what happened, the user's line, each argument with its range, and what to do."""
     line = birthplace(node.seq) or "a line outside of tg.debug()"
-    lines = [title, f"  {'backward through' if frame is None else 'at'} {line}{within(frame)}"]
+    within = f", within {name}" if (name := caller(frame)) else ""
+    lines = [title, f"  {'backward through' if frame is None else 'at'} {line}{within}"]
     for j, (a, source) in enumerate(zip(node.args or (), node.inputs, strict=True)):
         here = f", {elements[j]:.6g} at {list(place)}" if elements and np.size(a) > 1 else ""
         made_by = birthplace(source.seq) if source is not None else ""
@@ -142,14 +148,14 @@ def complaint(
     return FloatingPointError("\n".join([*lines, *([f"  cure: {cure}"] if cure else [])]))
 
 
-def within(frame: FrameType | None) -> str:
+def caller(frame: FrameType | None) -> str:
     """Return the function of ours that the user called, if the step is inside of one that has several."""
     name = ""
-    while frame is not None and foreign_to_users(frame.f_code.co_filename):
-        if frame.f_code.co_filename.startswith(FOLDERS) and "<" not in frame.f_code.co_qualname:
-            name = frame.f_code.co_qualname
+    while frame is not None and foreign_to_users((code := frame.f_code).co_filename):
+        if code.co_filename.startswith(FOLDERS) and "<" not in code.co_qualname and code.co_name != "__call__":
+            name = code.co_qualname
         frame = frame.f_back
-    return f", within {name}" if name and name != "Module.__call__" else ""
+    return name
 
 
 def span(x: Any) -> str:
