@@ -2,9 +2,8 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tensorgrad.autograd import history
 from tensorgrad.errors import Stamp, shown, since, user_place
 from tensorgrad.nn.module import Module
 from tensorgrad.node import Leaf, Node
@@ -71,26 +70,36 @@ class Cuts:
 
     def __init__(self) -> None:
         self.cuts: dict[tuple[Place, Kind], set[Leaf]] = {}  # the latest last
+        self.seen: dict[tuple[Place, Kind], set[int]] = {}  # the numbers of the nodes that a cut has been through
         self.used: dict[Leaf, Stamp] = {}  # with the number of the last step that did
-        self.modules: dict[Module, Place] = {}  # that were called, and where
-        self.got: set[Any] = set()
+        self.modules: dict[int, tuple[Module, Place]] = {}  # that were called, and where
+        self.got: set[Leaf] = set()
         self.tried = False  # whether there was a backward()
 
     def cut(self, kind: Kind, nodes: Iterable[Node | None]) -> None:
         """Note that values left the graph here: those of `nodes`."""
-        place = user_place()
-        leaves = {leaf for node in nodes if node is not None for leaf in history(node) if isinstance(leaf, Leaf)}
-        leaves |= self.cuts.pop((place, kind), set())
-        if leaves:
-            self.cuts[place, kind] = leaves
+        key = user_place(), kind
+        leaves = set(own(came_from(nodes, self.seen.setdefault(key, set()))))
+        if leaves := leaves | self.cuts.pop(key, set()):
+            self.cuts[key] = leaves
 
     def use(self, inputs: Iterable[Node | None], number: Stamp) -> None:
         """Note a recorded step."""
-        self.used.update((node, number) for node in inputs if isinstance(node, Leaf))
+        self.used.update((leaf, number) for leaf in own(inputs))
 
     def call(self, module: Module) -> None:
         """Note the call of a module."""
-        self.modules.setdefault(module, user_place())
+        if id(module) not in self.modules:
+            self.modules[id(module)] = module, user_place()
+
+    def get(self, nodes: Iterable[Node]) -> None:
+        """Note what a pass gave gradients to."""
+        self.got.update(own(nodes))
+
+    def end(self) -> None:
+        """Note that a `backward()` has come to its end."""
+        self.tried = True
+        self.seen.clear()
 
     @property
     def severed(self) -> list[Severed]:
@@ -110,11 +119,11 @@ class Cuts:
         for leaf, path, place in self.parameters():
             found.setdefault(leaf, [Severed(repr(path), UNUSED.how, place, UNUSED.cure)])
         oldest_first = sorted(found.items(), key=lambda item: -item[0].seq)
-        return {leaf: cuts for leaf, cuts in oldest_first if leaf not in self.got and not hasattr(leaf.seq, "inner")}
+        return {leaf: cuts for leaf, cuts in oldest_first if leaf not in self.got}
 
     def parameters(self) -> Iterator[tuple[Leaf, str, Place]]:
         """Yield the parameters, not frozen, of the modules that were called."""
-        for module, place in self.modules.items():
+        for module, place in self.modules.values():
             for path, p in module.named_parameters():
                 if isinstance(p.node, Leaf):
                     yield p.node, p.name or path, place
@@ -127,6 +136,22 @@ class Cuts:
         for reasons, names in groups.items():
             filename, number = reasons[0][1]
             warnings.warn_explicit(told(names, reasons), SeveredGradientWarning, filename, number)
+
+
+def came_from(nodes: Iterable[Node | None], seen: set[int]) -> Iterator[Node]:
+    """Yield nodes and what they came from, except what was `seen`: a loop that cuts goes through its record once."""
+    stack = [node for node in nodes if node is not None]
+    while stack:
+        node = stack.pop()
+        if node.seq not in seen:
+            seen.add(int(node.seq))
+            stack.extend(source for source in node.inputs if source is not None)
+            yield node
+
+
+def own(nodes: Iterable[Node | None]) -> Iterator[Leaf]:
+    """Yield the leaves of the user; a transform makes more, for itself."""
+    return (node for node in nodes if isinstance(node, Leaf) and not hasattr(node.seq, "inner"))
 
 
 def told(names: list[str], cuts: Iterable[Cut]) -> str:

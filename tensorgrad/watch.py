@@ -155,12 +155,20 @@ def asking(usual: Callable[[], bool]) -> Callable[[], bool]:
     def recording() -> bool:
         on = usual()
         if not on and (cuts := noting()) is not None:
-            here = sys._getframe(1).f_locals
-            found = here.get("inputs") or nodes_in(here.get("args", ())) or [here.get(f"n{i}") for i in range(MOST)]
-            cuts.cut(KINDS["no_grad"], found)
+            cuts.cut(KINDS["no_grad"], nodes_at(sys._getframe(1)))
         return on
 
     return recording
+
+
+def nodes_at(frame: FrameType) -> list[Node | None]:
+    """Return the nodes of the arguments in a frame of the recording: `graph.record` and the like, or unroll's text."""
+    name, here = frame.f_code.co_name, frame.f_locals
+    if name == "record":
+        return list(here["inputs"])
+    if name == "unrecorded":
+        return [*nodes_in((*here["args"], *here["params"].values()))]
+    return [here[f"n{i}"] for i in range(MOST) if f"n{i}" in here]
 
 
 def passing(usual: Callable[..., Any]) -> Callable[..., Any]:
@@ -169,7 +177,7 @@ def passing(usual: Callable[..., Any]) -> Callable[..., Any]:
     def backpropagate(*args: Any, **params: Any) -> Any:
         found = usual(*args, **params)
         if (watch := watching()) is not None and watch.cuts is not None:
-            watch.cuts.got.update(found)
+            watch.cuts.get(found)
         return found
 
     return backpropagate
@@ -185,7 +193,7 @@ def trying(usual: Callable[..., Any]) -> Callable[..., Any]:
             nowhere = True
         finally:
             if nowhere and (cuts := noting()) is not None:
-                cuts.tried = True
+                cuts.end()
 
     return backward
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -360,6 +361,53 @@ def test_leaves_that_one_line_cut_off_share_a_warning():
         "'layers.0.weight', 'layers.0.bias', 'layers.1.weight' and 1 more got no gradient"
     )
     assert len(found.severed) == 4
+
+
+def test_a_primitive_under_no_grad_is_a_cut_whatever_its_arguments_are_called():
+    @tg.primitive(lambda g, _y, inputs: g * 2.0)
+    def doubled(inputs):
+        return inputs * 2.0
+
+    w, v = leaf([1.0]), leaf([2.0], "v")
+    with warning("'w' got no gradient", "no_grad"), tg.debug():
+        with tg.no_grad():
+            h = doubled(w)
+        (h * v).sum().backward()
+
+
+def test_a_composite_under_no_grad_is_a_cut():
+    w, v = leaf([1.0, 3.0]), leaf([2.0], "v")
+    with warning("'w' got no gradient", "no_grad"), tg.debug():
+        with tg.no_grad():
+            h = np.var(w)
+        (h * v).sum().backward()
+
+
+def test_a_module_without_a_hash_can_be_called():
+    @dataclass
+    class Scale(tg.nn.Module):
+        factor: object
+
+        def forward(self, x):
+            return x * 2.0
+
+    v = leaf([2.0], "v")
+    with warning("'factor' got no gradient", "no recorded step used it"), tg.debug():
+        Scale(leaf([1.0], None))(v).sum().backward()
+
+
+def test_a_loop_that_cuts_takes_linear_time():
+    w = leaf([1.0])
+    with tg.debug(values=False, changes=False) as found:
+        h, visits = w, 0
+        for _ in range(300):
+            h = h * 1.0
+            h.item()
+        ((_, seen),) = found.cuts.seen.items()
+        visits = len(seen)
+        h.sum().backward()
+    assert visits == 301
+    assert found.severed == [] and found.cuts.seen == {}
 
 
 def test_every_leaf_of_a_loop_that_cuts_is_named():
