@@ -17,6 +17,7 @@ from tensorgrad.transforms import elementwise_grad, grad, hessian, hvp, jacobian
 if TYPE_CHECKING:
     from tensorgrad import data, nn, optim, testing, train, viz
     from tensorgrad.coverage import support
+    from tensorgrad.debugging import debug
     from tensorgrad.viz import draw
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ __all__ = [
     "optim",
     "train",
     # Pictures and checks
+    "debug",
     "draw",
     "testing",
     "viz",
@@ -66,6 +68,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"tensorgrad.{name}")
     if name == "support":
         return importlib.import_module("tensorgrad.coverage").support
+    if name == "debug":
+        return importlib.import_module("tensorgrad.debugging").debug
     if name == "draw":
         return importlib.import_module("tensorgrad.viz").draw
     raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")

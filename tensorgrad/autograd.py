@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import astype, dtype_of, foreign, owned
-from tensorgrad.errors import note_line, trims
+from tensorgrad.errors import made_at, note_line, trim, trims
 from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.hooks import Handle, Hooked
 from tensorgrad.node import Array, Clock, Leaf, Node, enable_grad, no_grad
@@ -76,7 +76,6 @@ def alone(g: Any) -> Tensor:
     return g if isinstance(g.node, Leaf) else wrap(g._data, g.node)
 
 
-@trims
 def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) -> None:
     """Add the gradient of this tensor to the `.grad` of every leaf it came from.
 
@@ -92,7 +91,11 @@ def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) 
             f"backward() needs a scalar, got shape {self.shape}: "
             "reduce it, as in t.sum().backward(), or pass gradient= of that shape"
         )
-    found: Any = backpropagate(self.node, start(self, gradient, False), free=not retain_graph)
+    try:
+        found: Any = backpropagate(self.node, start(self, gradient, False), free=not retain_graph)
+    except Exception as error:
+        trim(error)
+        raise
     apart(found, gradient)
     for leaf, g in found.items():
         leaf.grad = g if leaf.grad is None else settle(leaf.grad + g)
@@ -222,8 +225,8 @@ def recalled(node: Node, create_graph: bool) -> tuple[tuple[Any, ...], Any]:
     assert op is not None
     if args is None:
         raise RuntimeError(
-            f"backward through {op.name} a second time: the first pass let go of the arrays it kept. "
-            "Pass retain_graph=True to the first, or compute the result again"
+            f"backward through {op.name}{made_at(node.seq, 'recorded')} a second time: the first pass let go of the "
+            "arrays it kept. Pass retain_graph=True to the first, or compute the result again"
         )
     if not create_graph:
         return args, out
@@ -363,7 +366,9 @@ def refuse_stale(node: Node) -> None:
         if isinstance(shown, Leaf) and shown.changed_since(node.seq):
             op = node.op.name if node.op else ""
             name = getattr(shown, "name", None)
+            change = min(shown.clock.time, shown.shared.time if shown.shared is not None else 0)  # the last
             raise RuntimeError(
                 f"the data of {repr(name) if name else 'a leaf'} was replaced after {op} had used it, by an "
-                "optimizer's step or an assignment: compute the result again before calling backward()"
+                f"optimizer's step or an assignment{made_at(change, 'replaced')}: compute the result again before "
+                f"calling backward(){made_at(node.seq, 'used')}"
             )

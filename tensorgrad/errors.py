@@ -16,15 +16,29 @@ HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 NUMPY = os.sep + os.path.join("site-packages", "numpy") + os.sep
 
 
-def foreign_to_users(filename: str) -> bool:
-    """Whether a file is ours, or NumPy's."""
-    return filename.startswith(HERE) or NUMPY in filename
+class Stamp(int):
+    """The number of a node, with the place in user's code that made it: what nodes are numbered with in a trace."""
+
+    place: tuple[str, int]
+    sums: dict[str, int]  # of the arrays that the step's rules read, under tg.debug()
+    inner: bool  # set if it is a leaf that a transform made for itself
 
 
 def birthplace(number: int) -> str:
     """Return the user's line that a node was made by, as 'file.py:12: y = x @ w'; nothing outside of a trace."""
     place = getattr(number, "place", None)
     return shown(*place) if place else ""
+
+
+def made_at(number: int, what: str) -> str:
+    """Return ' (made at file.py:12: y = x @ w)', where `what` is 'made'; nothing outside of a trace."""
+    line = birthplace(number)
+    return f" ({what} at {line})" if line else ""
+
+
+def foreign_to_users(filename: str) -> bool:
+    """Whether a file is ours, or NumPy's."""
+    return filename.startswith(HERE) or NUMPY in filename
 
 
 def user_line() -> str:

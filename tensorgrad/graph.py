@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorgrad import rules  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
-from tensorgrad.errors import note_line, trim
+from tensorgrad.errors import made_at, note_line, trim
 from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable
 from tensorgrad.node import tick as tick
 from tensorgrad.op import OPS, Op, unsupported
@@ -671,8 +671,10 @@ def comparable(tensor: Tensor, other: Any) -> bool:
 
 
 def label(tensor: Tensor) -> str:
-    """Return how an error names a tensor."""
-    return repr(tensor.name) if tensor.name else "a tensor"
+    """Return how an error names a tensor: with the line that made it, if that was traced."""
+    holder = tensor.leaf or tensor.node
+    made = made_at(holder.seq, "made") if holder is not None else ""
+    return (repr(tensor.name) if tensor.name else "a tensor") + made
 
 
 def rebuild(data: Array, requires_grad: bool, leaf: bool, name: str | None, grad: Array) -> Tensor:
