@@ -129,7 +129,8 @@ def step_back(
     root = segment.again()
     wanted = {source for source in segment.sources(root) if needed is None or source in needed}
     path = between(history(root, since=segment.since), wanted)
-    found = backpropagate(root, g, wanted, path, isinstance(g, Tensor), since=segment.since)
+    create_graph = isinstance(args[0], Tensor)
+    found = backpropagate(root, g, wanted, path, create_graph, since=segment.since)
     for source, term in found.items():
         give(source, conjugate(term), totals, waiting, sums)  # which backpropagate conjugates for users
 
@@ -142,6 +143,6 @@ def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any
     return pushforward([wrap(None, root)], known, create_graph=create_graph, since=segment.since)[0]
 
 
-CHECKPOINT = Op(checkpoint, checkpoint, "rules")
+CHECKPOINT = Op(checkpoint, checkpoint, "rules", reads=frozenset())
 autograd.STEPS[CHECKPOINT] = step_back
 forward.STEPS[CHECKPOINT] = step_forward

@@ -40,6 +40,11 @@ def test_second_derivatives_are_those_of_the_function():
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
+def test_the_whole_of_a_function_can_be_a_checkpoint():
+    whole, x = tg.checkpoint(lambda x: np.sum(np.tanh(x) * x)), np.array([0.5, 1.0])
+    np.testing.assert_allclose(tg.hessian(whole)(x), tg.hessian(lambda x: np.sum(np.tanh(x) * x))(x), rtol=1e-14)
+
+
 def test_tangents_go_through_as_well():
     assert tg.jvp(AGAIN, (X, Y), (Y, X)) == pytest.approx(tg.jvp(KEPT, (X, Y), (Y, X)), rel=1e-14)
 
