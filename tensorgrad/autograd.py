@@ -138,6 +138,9 @@ def start(y: Tensor, seed: Any, create_graph: bool) -> Any:
         seed = seed if create_graph else seed._data
     elif not foreign(seed):
         seed = np.asarray(seed)
+    have = seed.dtype if isinstance(seed, Tensor) else dtype_of(seed)
+    if have.kind == "c" != y.dtype.kind:
+        raise TypeError(f"the gradient to start from is {have}, the tensor {y.dtype}: pass its real part")
     if np.shape(seed) != y.shape:
         raise ValueError(f"the gradient to start from has shape {np.shape(seed)}, the tensor {y.shape}")
     return conjugate(match(seed, y.shape, y.dtype))

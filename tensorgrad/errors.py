@@ -85,7 +85,7 @@ def trim(error: BaseException) -> None:
     if FULL:
         return
     steps = foreign_steps(error)
-    if not steps:
+    if not steps and "\n" not in str(error):  # what has several lines names it in one of them
         note_line(error)
     trace: TracebackType | None = None
     for step in reversed(steps):

@@ -68,12 +68,15 @@ def binary(
 
 def at_first_use(make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
     """Put off making a method of Tensor until it is called: to compile all of them would double the time to import."""
+    made: list[Callable[..., Any]] = []
 
     def stub(*args: Any) -> Any:
-        name = next(name for name, value in vars(Tensor).items() if value is stub)
-        setattr(Tensor, name, make())
+        if not made:
+            made.append(make())
+        for name in [name for name, value in vars(Tensor).items() if value is stub]:  # none, if a thread was faster
+            setattr(Tensor, name, made[0])
         try:
-            return getattr(Tensor, name)(*args)
+            return made[0](*args)
         except Exception as error:
             trim(error)
             raise

@@ -14,6 +14,7 @@ from tensorgrad.graph import Tensor
 AT_ONCE = 1 << 22  # elements of the largest stack: 32 MiB of float64
 DEARER = 2  # times what a tangent costs to take forward: most rules are recorded before they are transposed
 HOLOMORPHIC = 1e-6  # how well the derivatives along 1 and along i are to agree, relative to the largest
+MANY, TINY = 100, 1e-30  # roundings of y over x, which are no derivative
 BATCHED = (np.ndarray, np.float64, np.float32)
 
 
@@ -50,7 +51,7 @@ def rows(y: Tensor, xs: Sequence[Tensor], batched: bool, nested: bool) -> list[A
     """Return the Jacobian of y for each of xs, by backward passes from the elements of y."""
     seeds = units(y, y, batched)
     passes = [gradients(y, xs, seed, create_graph=nested) for seed in seeds]
-    found = [joined(results, seeds, x.shape) for x, results in zip(xs, zip(*passes, strict=True), strict=True)]
+    found = [joined(results, seeds, x) for x, results in zip(xs, zip(*passes, strict=True), strict=True)]
     return [np.reshape(block, (*y.shape, *x.shape)) for block, x in zip(found, xs, strict=True)]
 
 
@@ -58,7 +59,7 @@ def columns(y: Tensor, x: Tensor, batched: bool, nested: bool, by: complex = 1) 
     """Return the Jacobian of y for x, by forward passes from the elements of x, each moved by `by`."""
     seeds = [seed * by for seed in units(x, y, batched)]
     found = [pushforward([y], {x.node: seed}, create_graph=nested)[0] for seed in seeds]
-    return np.reshape(np.moveaxis(joined(found, seeds, y.shape), 0, -1), (*y.shape, *x.shape))
+    return np.reshape(np.moveaxis(joined(found, seeds, y), 0, -1), (*y.shape, *x.shape))
 
 
 def units(t: Tensor, y: Tensor, batched: bool) -> list[Any]:
@@ -71,23 +72,26 @@ def units(t: Tensor, y: Tensor, batched: bool) -> list[Any]:
     return [Batch(np.eye(n, t.size, start, dtype=t.dtype).reshape(n, *t.shape)) for start, n in sizes]
 
 
-def joined(results: Sequence[Any], seeds: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """Return what came of each seed, of that shape, one after the other; nothing came where it is None."""
-    results = [np.zeros(shape) if g is None else g for g in results]
+def joined(results: Sequence[Any], seeds: Sequence[Any], like: Tensor) -> Any:
+    """Return what came of each seed one after the other, like a tensor; nothing came where it is None."""
+    shape = like.shape
+    results = [np.zeros(shape, like.dtype) if g is None else g for g in results]
     if seeds and isinstance(seeds[0], Batch):
         stacks = [
             g.stack if isinstance(g, Batch) else np.broadcast_to(g, (len(seed.stack), *shape))
             for g, seed in zip(results, seeds, strict=True)
         ]
         return stacks[0] if len(stacks) == 1 else np.concatenate(stacks)
-    return np.stack(results) if results else np.zeros((0, *shape))
+    return np.stack(results) if results else np.zeros((0, *shape), like.dtype)
 
 
 def check_holomorphic(y: Tensor, x: Tensor, batched: bool) -> None:
     """Raise TypeError if a complex y has no complex derivative for x."""
     if x.dtype.kind == "c":
         one, i = columns(y, x, batched, False), columns(y, x, batched, False, 1j)
-        if not np.allclose(i, 1j * one, rtol=0, atol=HOLOMORPHIC * np.max(np.abs(one), initial=0)):
+        rounding = np.finfo(y.dtype).eps * np.max(np.abs(y._data)) / max(np.max(np.abs(x._data), initial=0), TINY)
+        bound = HOLOMORPHIC * np.max(np.abs(one), initial=0) + MANY * rounding
+        if not np.allclose(i, 1j * one, rtol=0, atol=bound):
             raise TypeError(
                 "a complex function that is not holomorphic has no complex Jacobian: derive its real and imaginary "
                 "parts by themselves, as in tg.jacobian(lambda x: np.real(f(x)))"

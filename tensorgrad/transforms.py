@@ -4,133 +4,18 @@ Each runs its function on tensors of its own and derives the record, so that the
 whose derivative is taken. Arrays in, arrays out; inside another transform, tensors, which it derives again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd import gradients
-from tensorgrad.backends import astype, dtype_of
 from tensorgrad.errors import trims
-from tensorgrad.forward import pushforward
-from tensorgrad.graph import Tensor, raw, wrap
+from tensorgrad.graph import Tensor, wrap
 from tensorgrad.jacobians import blocks
-from tensorgrad.node import Leaf, enable_grad
-from tensorgrad.trees import Path, Tree, holds_module, leaves, mapped, replaced
-
-Function = Callable[..., Any]
-Argnums = int | Sequence[int]
-
-_depth: ContextVar[int] = ContextVar("_depth", default=0)
-
-
-@contextmanager
-def inside() -> Iterator[bool]:
-    """Run a function for a transform; the value says whether that happens within another."""
-    depth = _depth.get()
-    token = _depth.set(depth + 1)
-    try:
-        with enable_grad():
-            yield depth > 0
-    finally:
-        _depth.reset(token)
-
-
-def variable(x: Any) -> Tensor:
-    """Return a tensor for one argument of a function: a new one, so that each transform has its own."""
-    if isinstance(x, Tensor) and x.requires_grad:
-        connected: Any = np.positive(x)  # to what x came from
-        return connected  # type: ignore[no-any-return]
-    data = x._data if isinstance(x, Tensor) else np.asarray(x) if not hasattr(x, "__array_function__") else x
-    if dtype_of(data).kind not in "fc":
-        if dtype_of(data).kind not in "iu" or np.ndim(data) or isinstance(x, np.ndarray | np.generic):
-            raise TypeError(f"an argument of {dtype_of(data)} has no derivative: pass floating-point numbers")
-        data = np.asarray(data, np.float64)  # a Python int
-    return wrap(data, Leaf(data))
-
-
-class Trace:
-    """A function run on variables in place of some of its arguments."""
-
-    def __init__(self, f: Function, args: tuple[Any, ...], params: dict[str, Any], argnums: tuple[int, ...]) -> None:
-        self.args, self.argnums = args, argnums
-        self.paths: list[tuple[int, Path]] = []
-        self.given: list[Any] = []
-        self.variables: list[Tensor] = []
-        new = list(args)
-        with inside() as nested:
-            for n in argnums:
-                found = dict(leaves(args[n]))
-                if not found:
-                    raise TypeError(f"argument {n} of {name_of(f)} holds no array to derive for: {args[n]!r:.60}")
-                if not nested and holds_module(args[n]):  # its parameters are the user's: they stay apart
-                    found = {
-                        path: raw(x) if isinstance(x, Tensor) and x.leaf is not None else x for path, x in found.items()
-                    }
-                made = {path: variable(x) for path, x in found.items()}
-                self.paths += [(n, path) for path in found]
-                self.given += found.values()
-                self.variables += made.values()
-                new[n] = replaced(args[n], made)
-            self.out = f(*new, **params)
-        self.nested = nested or any(isinstance(x, Tensor) and x.requires_grad for x in self.given)
-
-    def like_inputs(self, values: Sequence[Any]) -> Any:
-        """Return one value for each variable in the structure of the arguments: of one, or a tuple of several."""
-        trees = []
-        for n in self.argnums:
-            found = {path: v for (m, path), v in zip(self.paths, values, strict=True) if m == n}
-            trees.append(replaced(self.args[n], found))
-        return trees
-
-    def finished(self, value: Any, given: Any = None) -> Any:
-        """Return a result as it leaves the transform: a tensor within another, else an array, or a Python float."""
-        if self.nested:
-            return value if isinstance(value, Tensor) else wrap(value)
-        value = raw(value)
-        return value.item() if isinstance(given, int | float | complex) and np.ndim(value) == 0 else value
-
-    def gradients(self, y: Tensor, seed: Any = None, create_graph: bool | None = None) -> list[Any]:
-        """Return the gradient of y for each variable."""
-        return gradients(y, self.variables, seed, create_graph=self.nested if create_graph is None else create_graph)
-
-
-def name_of(f: Function) -> str:
-    """Return what errors call a function."""
-    return getattr(f, "__name__", type(f).__name__)
-
-
-def numbers(argnums: Argnums, args: tuple[Any, ...], f: Function) -> tuple[int, ...]:
-    """Return the places of the arguments to derive for, counted from the left."""
-    chosen = (argnums,) if isinstance(argnums, int | np.integer) else tuple(argnums)
-    for n in chosen:
-        if not -len(args) <= n < len(args):
-            raise TypeError(f"argnums={n}, but {name_of(f)} was called with {len(args)} positional arguments")
-    return tuple(int(n) % len(args) for n in chosen)
-
-
-def one(trees: Sequence[Any], argnums: Argnums) -> Any:
-    """Return results as `argnums` asks for: one for a number, a tuple for several."""
-    return trees[0] if isinstance(argnums, int | np.integer) else tuple(trees)
-
-
-def scalar(y: Any, f: Function) -> Any:
-    """Return the value of a function to derive; raise unless it is one real number that depends on something."""
-    if not isinstance(y, Tensor):
-        if not isinstance(y, np.ndarray | np.generic | int | float):
-            raise TypeError(f"{name_of(f)} must return one number, got {type(y).__name__}")
-        y = wrap(np.asarray(y, np.float64))
-    if y.size != 1:
-        raise TypeError(
-            f"{name_of(f)} must return one number, got shape {y.shape}: reduce it, or use tg.jacobian, "
-            "or tg.elementwise_grad"
-        )
-    if y.dtype.kind == "c":
-        raise TypeError(f"{name_of(f)} must return a real number, got {y.dtype}: take np.real or np.abs")
-    return y
+from tensorgrad.lifted import Argnums, Function, Lifted, name_of, numbers, one, pair, scalar
+from tensorgrad.node import enable_grad
+from tensorgrad.trees import Path, Tree, is_array, leaves, replaced
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
@@ -146,13 +31,12 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
     @trims
     @wraps(f)
     def derived(*args: Any, **params: Any) -> Any:
-        trace = Trace(f, args, params, numbers(argnums, args, f))
-        y, aux = trace.out if has_aux else (trace.out, None)
+        lifted = Lifted(f, args, params, numbers(argnums, args, f))
+        y, aux = pair(lifted.out, f) if has_aux else (lifted.out, None)
         y = scalar(y, f)
-        found = [trace.finished(g, x) for g, x in zip(trace.gradients(y), trace.given, strict=True)]
-        value = trace.finished(y, next((x for x in trace.given if not isinstance(x, float | int)), 0.0))
-        gradient = one(trace.like_inputs(found), argnums)
-        return ((value, mapped(trace.finished, aux)), gradient) if has_aux else (value, gradient)
+        gradient = one(lifted.like_inputs(lifted.finished(lifted.gradients(y), lifted.given)), argnums)
+        (value,) = lifted.finished([y])
+        return ((value, lifted.as_given(aux)), gradient) if has_aux else (value, gradient)
 
     return derived
 
@@ -184,7 +68,10 @@ def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
     @trims
     @wraps(f)
     def summed(*args: Any, **params: Any) -> Any:
-        return np.sum(f(*args, **params))
+        y = f(*args, **params)
+        if not is_array(y):
+            raise TypeError(f"{name_of(f)} must return an array to derive element by element, got {type(y).__name__}")
+        return np.sum(y)
 
     return grad(summed, argnums)
 
@@ -197,8 +84,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     >>> out, pullback(1.0)
     (6.0, (3.0, 2.0))
     """
-    trace = Trace(f, primals, {}, tuple(range(len(primals))))
-    outs = dict(leaves(trace.out))
+    lifted = Lifted(f, primals, {}, tuple(range(len(primals))))
+    outs = lifted.results()
 
     @trims
     def pullback(cotangent: Tree) -> tuple[Any, ...]:
@@ -207,25 +94,21 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
             raise TypeError(
                 f"the cotangent has arrays at {sorted(seeds, key=str)}, the result at {sorted(outs, key=str)}"
             )
-        nested = trace.nested or any(isinstance(s, Tensor) and s.requires_grad for s in seeds.values())
+        again = lifted.nested or any(isinstance(s, Tensor) and s.requires_grad for s in seeds.values())
         with enable_grad():
-            found = weighted_gradients(outs, seeds, trace, nested)
-        was, trace.nested = trace.nested, nested
-        found = [trace.finished(g, x) for g, x in zip(found, trace.given, strict=True)]
-        trace.nested = was
-        return tuple(trace.like_inputs(found))
+            found = weighted_gradients(outs, seeds, lifted, again)
+        return tuple(lifted.like_inputs(lifted.finished(found, lifted.given, nested=again)))
 
-    example = trace.given[0] if all(isinstance(x, int | float) for x in trace.given) else None
-    return mapped(lambda y: trace.finished(y, example), trace.out), pullback
+    return lifted.like_result(outs.values()), pullback
 
 
-def weighted_gradients(outs: dict[Path, Any], seeds: dict[Path, Any], trace: Trace, create_graph: bool) -> list[Any]:
+def weighted_gradients(outs: dict[Path, Any], seeds: dict[Path, Any], lifted: Lifted, create_graph: bool) -> list[Any]:
     """Return the sum over all results of their gradients, each started from its seed."""
-    totals: list[Any] = [np.zeros_like(x._data) for x in trace.variables]
+    totals: list[Any] = [np.zeros_like(x._data) for x in lifted.variables]
     for path, y in outs.items():
         if isinstance(y, Tensor) and y.requires_grad:
-            seed = seeds[path] if isinstance(seeds[path], Tensor) else np.asarray(seeds[path], y.dtype)
-            terms = trace.gradients(y, seed, create_graph)
+            seed = seeds[path] if isinstance(seeds[path], Tensor) else np.asarray(seeds[path])
+            terms = lifted.gradients(y, seed, create_graph)
             totals = [a + b for a, b in zip(totals, terms, strict=True)]
     return totals
 
@@ -239,36 +122,20 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> jvp(np.sin, (0.0,), (2.0,))
     (0.0, 2.0)
     """
-    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list) or len(primals) != len(tangents):
-        raise TypeError("jvp takes a tuple of primals and a tuple of as many tangents")
-    trace = Trace(f, tuple(primals), {}, tuple(range(len(primals))))
-    along = directions(tangents, trace)
-    outs = dict(leaves(trace.out))
-    found = dict(zip(outs, pushed(list(outs.values()), trace, along), strict=True))
-    example = trace.given[0] if all(isinstance(x, int | float) for x in trace.given) else None
-    finished = {path: trace.finished(t, example) for path, t in found.items()}
-    return mapped(lambda y: trace.finished(y, example), trace.out), replaced(trace.out, finished)
+    lifted = Lifted(f, checked(primals, tangents), {}, tuple(range(len(primals))))
+    outs = list(lifted.results().values())
+    moved = lifted.pushed(outs, lifted.directions(tangents))
+    return lifted.like_result(outs), lifted.like_result(moved)
 
 
-def directions(tangents: Sequence[Any], trace: Trace) -> list[Any]:
-    """Return the tangent of each variable, as an array of its dtype; raise if one does not fit."""
-    along = [x for tangent in tangents for _, x in leaves(tangent)]
-    if [np.shape(x) for x in along] != [x.shape for x in trace.variables]:
-        raise ValueError(
-            f"tangents of {[np.shape(x) for x in along]} do not fit primals of {[x.shape for x in trace.variables]}"
+def checked(primals: Any, tangents: Any) -> tuple[Any, ...]:
+    """Return the primals; raise TypeError unless both are tuples."""
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TypeError(
+            f"a tuple of primals and one of tangents are needed, got {type(primals).__name__} and "
+            f"{type(tangents).__name__}: of one argument, write (x,) and (t,)"
         )
-    if any(isinstance(x, Tensor) and x.requires_grad for x in along):
-        trace.nested = True
-    return [
-        astype(x, v.dtype) if dtype_of(raw(x)) != v.dtype else x for x, v in zip(along, trace.variables, strict=True)
-    ]
-
-
-def pushed(ys: Sequence[Any], trace: Trace, along: Sequence[Any], create_graph: bool | None = None) -> list[Any]:
-    """Return the derivative of each result of a function along the directions."""
-    known = {x.node: t for x, t in zip(trace.variables, along, strict=True)}
-    found = pushforward(ys, known, create_graph=trace.nested if create_graph is None else create_graph)
-    return [np.zeros_like(raw(y)) if t is None else t for y, t in zip(ys, found, strict=True)]
+    return tuple(primals)
 
 
 @trims
@@ -281,11 +148,10 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     array([6., 0.])
     """
-    trace = Trace(f, tuple(primals), {}, tuple(range(len(primals))))
-    y = scalar(trace.out, f)
-    (slope,) = pushed([y], trace, directions(tangents, trace), create_graph=True)
-    found = trace.gradients(slope if isinstance(slope, Tensor) else wrap(slope))
-    products = trace.like_inputs([trace.finished(g, x) for g, x in zip(found, trace.given, strict=True)])
+    lifted = Lifted(f, checked(primals, tangents), {}, tuple(range(len(primals))))
+    (slope,) = lifted.pushed([scalar(lifted.out, f)], lifted.directions(tangents), create_graph=True)
+    found = lifted.gradients(slope if isinstance(slope, Tensor) else wrap(slope))
+    products = lifted.like_inputs(lifted.finished(found, lifted.given))
     return products[0] if len(primals) == 1 else tuple(products)
 
 
@@ -302,15 +168,13 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     @trims
     @wraps(f)
     def derived(*args: Any, **params: Any) -> Any:
-        trace = Trace(f, args, params, numbers(argnums, args, f))
-        outs = dict(leaves(trace.out))
+        lifted = Lifted(f, args, params, numbers(argnums, args, f))
         with enable_grad():
-            rows = {path: blocks(y, trace.variables, trace.nested) for path, y in outs.items()}
+            rows = {path: blocks(y, lifted.variables, lifted.nested) for path, y in lifted.results().items()}
         found = {
-            path: one(trace.like_inputs([trace.finished(block) for block in row]), argnums)
-            for path, row in rows.items()
+            path: one(lifted.like_inputs(lifted.finished(row, lifted.given)), argnums) for path, row in rows.items()
         }
-        return replaced(trace.out, found)
+        return replaced(lifted.out, found)
 
     return derived
 

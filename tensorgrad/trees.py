@@ -57,6 +57,13 @@ def leaves(tree: Tree, path: Path = (), within: bool = False) -> Iterator[tuple[
         yield from leaves(value, (*path, key), within or is_module(tree))
 
 
+def at(tree: Tree, path: Path) -> Any:
+    """Return what is at a path of a tree; None if it has no such place."""
+    for key in path:
+        tree = (parts(tree) or {}).get(key)
+    return tree
+
+
 def replaced(tree: Tree, values: dict[Path, Any], path: Path = ()) -> Tree:
     """Return a tree with other values at some paths; what does not change is not copied."""
     if path in values:

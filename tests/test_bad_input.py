@@ -32,19 +32,6 @@ def leaf():
     return tg.tensor([1.0, 2.0], requires_grad=True)
 
 
-def expected_to_fail(reason):
-    return pytest.mark.xfail(strict=True, raises=(AssertionError, pytest.fail.Exception), reason=reason)
-
-
-def todo(reason, *values):
-    """Return a case that is not refused as it should be."""
-    return pytest.param(*values, marks=expected_to_fail(reason))
-
-
-SILENT = "nothing is raised"
-WORDS = "the message says neither what was given nor what to do"
-
-
 def refused(mistake, *words):
     """Assert that a mistake is refused in these words, in any order: regular expressions."""
     with pytest.raises(WRONG) as caught:
@@ -91,8 +78,8 @@ def test_a_function_to_derive_must_return_one_real_number(f, words, derive):
 @pytest.mark.parametrize(
     "f",
     [
-        todo(SILENT, lambda x: np.sum(x) > 0),
-        todo(SILENT, lambda x: True),
+        lambda x: np.sum(x) > 0,
+        lambda x: True,
     ],
     ids=["comparison", "truth"],
 )
@@ -121,7 +108,7 @@ MAPS = {
 
 
 @pytest.mark.parametrize("derive", MAPS.values(), ids=MAPS)
-@pytest.mark.parametrize(("f", "kind"), [todo(SILENT, *case) for case in NO_ARRAYS.values()], ids=NO_ARRAYS)
+@pytest.mark.parametrize(("f", "kind"), NO_ARRAYS.values(), ids=NO_ARRAYS)
 def test_a_function_without_arrays_in_its_result_has_no_jacobian(f, kind, derive):
     refused(lambda: derive(f), "must return", f"got {kind}")
 
@@ -131,8 +118,8 @@ def test_a_function_without_arrays_in_its_result_has_no_jacobian(f, kind, derive
     [
         (nothing, ("nothing", "must return", "NoneType")),
         (lambda x: x * 1j, ("must return", "real", "complex128")),
-        todo(WORDS, lambda x: "text", ("must return", "str")),
-        todo(WORDS, lambda x: (x, x), ("must return", "tuple")),
+        (lambda x: "text", ("must return", "str")),
+        (lambda x: (x, x), ("must return", "tuple")),
     ],
     ids=["nothing", "complex", "string", "tuple"],
 )
@@ -147,11 +134,11 @@ def test_a_function_to_derive_element_by_element_must_return_a_real_array(f, wor
 @pytest.mark.parametrize(
     ("f", "kind"),
     [
-        todo(WORDS, np.sum, r"\(\)|Tensor"),
-        todo(SILENT, lambda x: x, r"\(2,\)|Tensor"),
-        todo(WORDS, nothing, "NoneType"),
-        todo(WORDS, lambda x: (np.sum(x),), "1"),
-        todo(WORDS, lambda x: (np.sum(x), 1, 2), "3"),
+        (np.sum, r"\(\)|Tensor"),
+        (lambda x: x, r"\(2,\)|Tensor"),
+        (nothing, "NoneType"),
+        (lambda x: (np.sum(x),), "1"),
+        (lambda x: (np.sum(x), 1, 2), "3"),
     ],
     ids=["number", "two elements", "nothing", "one", "three"],
 )
@@ -173,15 +160,15 @@ def test_a_pair_is_refused_unless_it_is_announced():
         (2, ("argnums=2", "times", "with 2")),
         (-3, ("argnums=-3", "times", "with 2")),
         ((0, 2), ("argnums=2", "times", "with 2")),
-        todo(SILENT, (0, 0), ("argnums", "0", "twice|duplicate|once|repeat")),
-        todo(SILENT, (0, -2), ("argnums", "-2", "twice|duplicate|once|repeat")),
-        todo(SILENT, (), ("argnums", "empty|none|no argument")),
-        todo(SILENT, True, ("argnums", "True")),
-        todo(SILENT, (0, 1.0), ("argnums", "1.0")),
-        todo(WORDS, 0.0, ("argnums", "0.0")),
-        todo(WORDS, "a", ("argnums", "'a'")),
-        todo(WORDS, None, ("argnums", "None")),
-        todo(WORDS, (0, "b"), ("argnums", "'b'")),
+        ((0, 0), ("argnums", "0", "twice|duplicate|once|repeat")),
+        ((0, -2), ("argnums", "-2", "twice|duplicate|once|repeat")),
+        ((), ("argnums", "empty|none|no argument")),
+        (True, ("argnums", "True")),
+        ((0, 1.0), ("argnums", "1.0")),
+        (0.0, ("argnums", "0.0")),
+        ("a", ("argnums", "'a'")),
+        (None, ("argnums", "None")),
+        ((0, "b"), ("argnums", "'b'")),
     ],
     ids=str,
 )
@@ -259,9 +246,7 @@ def test_a_tangent_of_another_shape_is_refused_by_jvp(tangent, words):
     refused(lambda: tg.jvp(np.sin, (X,), (tangent,)), "tangent", *words)
 
 
-@pytest.mark.parametrize(
-    ("tangent", "words"), [todo("it is broadcast", *case) for case in BAD_TANGENTS.values()], ids=BAD_TANGENTS
-)
+@pytest.mark.parametrize(("tangent", "words"), BAD_TANGENTS.values(), ids=BAD_TANGENTS)
 def test_a_tangent_of_another_shape_is_refused_by_hvp(tangent, words):
     refused(lambda: tg.hvp(cubes, (X,), (tangent,)), "tangent", *words)
 
@@ -274,9 +259,9 @@ each_product = pytest.mark.parametrize(("derive", "of_pair", "of_array"), PRODUC
 @pytest.mark.parametrize(
     ("tangent", "dtype"),
     [
-        todo("the imaginary part is dropped, or an error is of something else", X * 1j, "complex128"),
-        todo(SILENT, np.array([1, 0]), "int64"),
-        todo(SILENT, np.array([True, False]), "bool"),
+        (X * 1j, "complex128"),
+        (np.array([1, 0]), "int64"),
+        (np.array([True, False]), "bool"),
     ],
     ids=["complex", "integers", "truth values"],
 )
@@ -286,21 +271,19 @@ def test_a_tangent_of_a_real_array_holds_real_floating_point_numbers(derive, of_
 
 @each_product
 @pytest.mark.parametrize("tangent", [None, "ab", object()], ids=["None", "str", "object"])
-def test_a_tangent_is_an_array(derive, of_pair, of_array, tangent, request):
-    if derive is tg.hvp:
-        request.applymarker(expected_to_fail(WORDS))
+def test_a_tangent_is_an_array(derive, of_pair, of_array, tangent):
     refused(lambda: derive(of_array, (X,), (tangent,)), "tangent", r"\(2,\)")
 
 
 @each_product
-@pytest.mark.parametrize("tangents", [todo(WORDS, ()), todo(WORDS, (X, X))], ids=["none", "two"])
+@pytest.mark.parametrize("tangents", [(), (X, X)], ids=["none", "two"])
 def test_there_are_as_many_tangents_as_primals(derive, of_pair, of_array, tangents):
     refused(lambda: derive(of_array, (X,), tangents), "tangents", "1", str(len(tangents)))
 
 
 @pytest.mark.parametrize(
     ("derive", "f"),
-    [(tg.jvp, np.sin), todo(WORDS, tg.hvp, cubes)],
+    [(tg.jvp, np.sin), (tg.hvp, cubes)],
     ids=["jvp", "hvp"],
 )
 @pytest.mark.parametrize(("primals", "tangents"), [(X, X), ((X,), X), (X, (X,))], ids=["both", "tangents", "primals"])
@@ -320,18 +303,15 @@ def test_primals_and_tangents_are_tuples(derive, f, primals, tangents):
     ],
     ids=["too few", "too many", "other", "an array", "a list"],
 )
-@expected_to_fail("tangents are matched by their order, or the message does not say which differ")
 def test_tangents_have_the_structure_of_the_primals(derive, of_pair, of_array, tangent, word):
     refused(lambda: derive(of_pair, (PAIR,), (tangent,)), "tangent", word)
 
 
-@expected_to_fail("tangents are matched by their order instead of their keys")
 def test_tangents_in_a_dict_belong_to_the_primals_of_the_same_keys():
     along = {"b": X, "a": 0 * X}
     np.testing.assert_array_equal(tg.jvp(product, (PAIR,), (along,))[1], PAIR["a"] * along["b"])
 
 
-@expected_to_fail("tangents are matched by their order instead of their keys")
 def test_tangents_of_a_hessian_in_a_dict_belong_to_the_primals_of_the_same_keys():
     found = tg.hvp(energy, (PAIR,), ({"b": X, "a": 0 * X},))
     np.testing.assert_array_equal(found["a"], [3.0, 3.0])
@@ -394,7 +374,6 @@ def test_cotangents_have_the_structure_of_the_results(cotangent):
     ],
     ids=["pullback", "gradients", "backward"],
 )
-@expected_to_fail("the imaginary part is dropped")
 def test_a_real_result_has_no_complex_cotangent(start):
     refused(lambda: start(X * 1j), "complex128", "float64")
 

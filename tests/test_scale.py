@@ -202,7 +202,6 @@ sys.exit(", ".join(errors) or 0)
 """
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="an operator that two threads use first at once is lost")
 def test_the_first_calls_of_a_process_may_come_from_many_threads_at_once():
     for _ in range(5):
         done = subprocess.run([sys.executable, "-c", FIRST_CALLS], capture_output=True, text=True)

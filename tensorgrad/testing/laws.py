@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from tensorgrad.errors import user_line
+from tensorgrad.lifted import name_of
 from tensorgrad.rng import Rng, as_rng
 from tensorgrad.testing import statements
 from tensorgrad.testing.report import GradientError, GradientWarning, Report
 from tensorgrad.testing.trial import BrokenError, SkippedError, Trial
-from tensorgrad.transforms import name_of
 
 LAWS: dict[str, Callable[[Trial], None]] = {  # in the order in which they are checked, and told of
     "inputs unchanged": statements.inputs_unchanged,
