@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any
 
 
-def options(description: str | None, *, seed: int = 0, extra: Any = None) -> argparse.Namespace:
-    """Read the command line: --seed, --json, --out, --quick, and what `extra(parser)` adds."""
+def options(description: str | None, *, seed: int = 0, extra: Any = None, pictures: bool = True) -> argparse.Namespace:
+    """Read the command line: --seed, --json, --quick, with `pictures` --out, and what `extra(parser)` adds."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=natural, default=seed, help="where random numbers start (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
-    parser.add_argument("--out", type=Path, metavar="DIR", default="out", help="for pictures (default: %(default)s)")
+    if pictures:
+        parser.add_argument(
+            "--out", type=Path, metavar="DIR", default="out", help="for pictures (default: %(default)s)"
+        )
     parser.add_argument("--quick", action="store_true", help="a short run, to see that everything works")
     if extra is not None:
         extra(parser)
     args = parser.parse_args()
     try:
-        args.out.mkdir(parents=True, exist_ok=True)
+        if pictures:
+            args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--out: {error}")
     return args

@@ -85,5 +85,5 @@ def main(quick: bool = False) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    args = options(__doc__)
+    args = options(__doc__, pictures=False)
     write_json(args.json, main(args.quick))

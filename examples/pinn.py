@@ -79,5 +79,5 @@ def main(seed: int = 0, quick: bool = False) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    args = options(__doc__)
+    args = options(__doc__, pictures=False)
     write_json(args.json, main(args.seed, args.quick))

@@ -253,6 +253,7 @@ def each_step(
     assert node.op is not None
     if rule := first(node.op):
         g = rule(g, out, None)
+    args = node.op.given(args)
     for vjp, source in zip(node.op.vjps, node.inputs):  # noqa: B905  # Each is endless
         if source is None or vjp is None or (needed is not None and source not in needed):
             continue

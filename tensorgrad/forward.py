@@ -55,6 +55,7 @@ def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any
     op, total = node.op, None
     assert op is not None
     args, out = recalled(node, create_graph)
+    given = op.given(args)
     for i, (rule, source, t) in enumerate(zip(op.vjps, node.inputs, tangents)):  # noqa: B905  # Each is endless
         if t is None or rule is None or source is None:
             continue
@@ -64,7 +65,7 @@ def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any
         elif real and is_product(op, i) and not node.params:
             term = product_with(op, i, t, args)
         else:
-            term = transposed(lambda g, rule=rule: rule(g, out, *args, **node.params), node, source, t, create_graph)
+            term = transposed(lambda g, rule=rule: rule(g, out, *given, **node.params), node, source, t, create_graph)
         if term is not None:
             total = term if total is None else total + term
     if total is None:

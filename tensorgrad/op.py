@@ -125,6 +125,13 @@ class Op:
                 )
         return args, params
 
+    def given(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what rules are given of the arrays: none, if one rule for any number of them reads none.
+
+        A call of n arguments for each of n arrays would take the square of the time.
+        """
+        return () if isinstance(self.reads, frozenset) and 1 not in self.reads else args
+
     def kept(self, live: tuple[bool, ...]) -> tuple[bool, ...]:
         """Say whether each array, and last the result, is read by the rules of the arrays that are `live`."""
         if isinstance(self.reads, frozenset):  # one rule for any number of arrays
@@ -244,7 +251,10 @@ def register_each(
     prepare: Function | None = None,
     view: bool = False,
 ) -> None:
-    """Give a function of any number of arrays its derivative: `rule(i, g, out, *arrays, **params)` for the i-th."""
+    """Give a function of any number of arrays its derivative: `rule(i, g, out, *arrays, **params)` for the i-th.
+
+    A rule that does not read "arrays" is called without.
+    """
     read = frozenset({"out": 0, "arrays": 1}[name] for name in reads)
     code = rule.__code__
     accepts = frozenset(code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount])

@@ -20,10 +20,9 @@ import pytest
 import tensorgrad as tg
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PROGRAMS = [
-    *("mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "check_your_backprop"),
-    *("scipy_minimize", "newton", "pinn", "learn_the_rate", "influence", "laplace"),
-]
+DRAW = ["mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "check_your_backprop"]
+PRINT = ["scipy_minimize", "newton", "pinn", "learn_the_rate", "influence", "laplace"]
+PROGRAMS = DRAW + PRINT
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -38,7 +37,8 @@ class Run:
 
     def __init__(self, name, folder, **environment):
         self.out = folder / "pictures"
-        done = program(name, "--quick", "--json", "figures.json", "--out", self.out, cwd=folder, **environment)
+        options = ["--out", self.out] if name in DRAW else []
+        done = program(name, "--quick", "--json", "figures.json", *options, cwd=folder, **environment)
         assert done.returncode == 0, done.stderr
         self.printed, self.figures = done.stdout, json.loads((folder / "figures.json").read_text())
 
@@ -69,8 +69,9 @@ def test_help_says_what_the_program_does_and_takes(name, tmp_path):
     done = program(name, "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     first_line = (EXAMPLES / f"{name}.py").read_text().removeprefix('"""').splitlines()[0]
-    for text in (first_line, "--seed", "--json FILE", "--out DIR", "--quick"):
+    for text in (first_line, "--seed", "--json FILE", "--quick"):
         assert text in done.stdout
+    assert ("--out DIR" in done.stdout) == (name in DRAW)
     assert not list(tmp_path.iterdir())  # asking for help writes nothing
 
 
@@ -581,7 +582,8 @@ def test_scipy_needs_a_tenth_of_the_evaluations_with_derivatives(module):
         assert values["gradients"] == 0 and 10 * gradients["values"] < values["values"]
         assert products["values"] + products["products"] < values["values"] / 5
         assert products["slope"] < 1e-7 < gradients["slope"]
-        assert products["minimum"] <= min(values["minimum"], gradients["minimum"])
+        others = min(values["minimum"], gradients["minimum"])
+        assert products["minimum"] <= others + 1e-14  # rounding: how sums are added up depends on where arrays lie
     np.testing.assert_allclose(figures["rosenbrock, trust-krylov, products"]["x"], 1, rtol=0, atol=1e-8)
 
 

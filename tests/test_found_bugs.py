@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.op import OPS
 from tensorgrad.testing import GradientError, gradcheck
 
 
@@ -280,3 +281,27 @@ def test_a_first_call_does_not_depend_on_what_was_called_before(program):
     made = "t = tg.tensor([1.0, 2.0], dtype=np.float32, requires_grad=True)"
     code = f"import numpy as np, tensorgrad as tg; {made}; {program}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("update", [tg.optim.adam, tg.optim.rmsprop])
+def test_a_derivative_through_updates_is_finite_where_a_gradient_was_always_0(update):
+    def final(lr):
+        p, state = np.array([1.0, 0.0]), None
+        for _ in range(3):
+            p, state = update(p, tg.grad(lambda p: np.sum(p**4))(p), state, lr=lr)
+        return np.sum(p**2)
+
+    h = 1e-6
+    assert tg.grad(final)(0.1) == pytest.approx((final(0.1 + h) - final(0.1 - h)) / (2 * h), rel=1e-6)
+
+
+def test_joining_many_tensors_takes_time_in_proportion(monkeypatch):
+    calls = []
+    rule = OPS[np.concatenate].vjps.rule
+    monkeypatch.setattr(
+        OPS[np.concatenate].vjps, "rule", lambda i, *given, **how: calls.append(len(given)) or rule(i, *given, **how)
+    )
+    tensors = [tg.tensor(float(i), requires_grad=True) for i in range(20)]
+    np.sum(np.stack(tensors) ** 2).backward()
+    assert calls == [2] * 20  # the gradient and the result, not each of the arrays once more
+    assert [float(t.grad) for t in tensors] == [2.0 * i for i in range(20)]

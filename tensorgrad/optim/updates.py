@@ -61,12 +61,21 @@ def momentum(
     return p - lr * v, Velocity(v)
 
 
+def root(s: Any) -> Any:
+    """Return sqrt(s), whose slope at 0 is taken as 0: there it is that of |g| at 0, which has none.
+
+    The rules of NumPy's own would make NaN of it, for every element that never had a gradient: inf times 0.
+    """
+    never = np.equal(s, 0)
+    return np.where(never, 0, np.sqrt(np.where(never, 1, s)))
+
+
 def rmsprop(
     p: Any, g: Any, state: Squares | None = None, *, lr: Any = 0.01, beta: float = 0.9, eps: float = 1e-8
 ) -> tuple[Any, Squares]:
     """Step along g / (sqrt(s) + eps), where s = beta * s + (1 - beta) * g**2 (Tieleman, Hinton 2012)."""
     s = (1 - beta) * g * g if state is None else beta * state.s + (1 - beta) * g * g
-    return p - lr * (g / (np.sqrt(s) + eps)), Squares(s)
+    return p - lr * (g / (root(s) + eps)), Squares(s)
 
 
 def adam(
@@ -84,5 +93,5 @@ def adam(
         t, v, s = 1, (1 - b1) * g, (1 - b2) * g * g
     else:
         t, v, s = state.t + 1, b1 * state.v + (1 - b1) * g, b2 * state.s + (1 - b2) * g * g
-    step = (v / (1 - b1**t)) / (np.sqrt(s / (1 - b2**t)) + eps)
+    step = (v / (1 - b1**t)) / (root(s / (1 - b2**t)) + eps)
     return p - lr * step, Moments(t, v, s)

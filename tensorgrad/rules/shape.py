@@ -159,7 +159,7 @@ def converted(arrays: Any, dtype: Any, casting: Any) -> list[Any]:
     return [a if dtype_of(a) == dtype else astype(a, dtype) for a in arrays]
 
 
-def part(i: int, g: Any, _y: Any, *_arrays: Any, axis: int, starts: tuple[int, ...]) -> Any:
+def part(i: int, g: Any, _y: Any, *, axis: int, starts: tuple[int, ...]) -> Any:
     """Return what of the gradient of the joined array belongs to the i-th."""
     index = [slice(None)] * np.ndim(g)
     index[axis] = slice(starts[i], starts[i + 1])
