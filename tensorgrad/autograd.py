@@ -82,16 +82,16 @@ def backward(self: Tensor, gradient: Any = None, *, retain_graph: bool = False) 
     gradient: what to start from, of this tensor's shape; needed unless it has one element. The arrays that the graph
     kept for this pass are let go, so a second pass raises, unless `retain_graph` is set.
     """
-    if self.node is None:
-        raise RuntimeError(
-            "backward() on a tensor that depends on no tensor that requires a gradient, or under no_grad"
-        )
-    if gradient is None and self.node.shape and self.size != 1:
-        raise RuntimeError(
-            f"backward() needs a scalar, got shape {self.shape}: "
-            "reduce it, as in t.sum().backward(), or pass gradient= of that shape"
-        )
     try:
+        if self.node is None:
+            raise RuntimeError(
+                "backward() on a tensor that depends on no tensor that requires a gradient, or under no_grad"
+            )
+        if gradient is None and self.node.shape and self.size != 1:
+            raise RuntimeError(
+                f"backward() needs a scalar, got shape {self.shape}: "
+                "reduce it, as in t.sum().backward(), or pass gradient= of that shape"
+            )
         found: Any = backpropagate(self.node, start(self, gradient, False), free=not retain_graph)
     except Exception as error:
         trim(error)

@@ -3,19 +3,24 @@
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from types import TracebackType
+from typing import Any
+
+import numpy as np
 
 from tensorgrad.severed import Cuts
 from tensorgrad.trace import Trace, switch, tracing
 from tensorgrad.watch import Watch, swap
 
-_before: ContextVar[tuple[Trace | None, ...]] = ContextVar("_before", default=())  # what to go back to, innermost last
+Before = tuple[Trace | None, dict[str, Any]]  # a trace, and what NumPy does on floating-point errors
+
+_before: ContextVar[tuple[Before, ...]] = ContextVar("_before", default=())  # what to go back to, innermost last
 
 
 class debug(ContextDecorator):  # noqa: N801  # reads as a statement
     """Find mistakes while they are made: `with debug():`, or `@debug()` over a function. Slow; free when off.
 
     values: raise FloatingPointError at the step where the first nan or infinity appears, forward or backward, with the
-    user's line, the arguments' ranges, and what to do.
+    user's line, the arguments' ranges, and what to do. NumPy's own warnings, which say less, are off meanwhile.
     severed: at the end, if there was a `backward()`, warn of each leaf that got no gradient, with the line where its
     path was cut, by `.data` for instance. The block's value has them as a list, `.severed`, at any time.
     changes: raise RuntimeError if an array that a derivative needs was changed in place since the step was recorded.
@@ -42,7 +47,9 @@ class debug(ContextDecorator):  # noqa: N801  # reads as a statement
         if self.severed:  # a pass in an inner block is one in the outer
             cuts = outer.cuts if isinstance(outer, Watch) and outer.cuts is not None else Cuts()
         watch = Watch(self.values, cuts, self.changes)
-        _before.set((*_before.get(), outer))
+        _before.set((*_before.get(), (outer, dict(np.geterr()))))
+        if self.values:
+            np.seterr(divide="ignore", over="ignore", invalid="ignore")
         tracing.set(watch)
         switch(+1)
         swap(+1)
@@ -52,7 +59,8 @@ class debug(ContextDecorator):  # noqa: N801  # reads as a statement
         swap(-1)
         switch(-1)
         watch = tracing.get()
-        *others, outer = _before.get()
+        *others, (outer, errors) = _before.get()
+        np.seterr(**errors)
         _before.set(tuple(others))
         tracing.set(outer)
         if not isinstance(watch, Watch) or watch.cuts is None or watch.cuts is getattr(outer, "cuts", None):

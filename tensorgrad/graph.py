@@ -27,9 +27,9 @@ def method(fn: Callable[..., Any], name: str = "") -> Callable[..., Any]:
     """Make NumPy's function a method: the array first, then NumPy's own arguments."""
 
     def call(self: "Tensor", *args: Any, **params: Any) -> Any:
-        if not args and not params and (result := CALLS[fn, 1](self)) is not unusual:
-            return result
         try:
+            if not args and not params and (result := CALLS[fn, 1](self)) is not unusual:
+                return result
             return record(fn, (self, *args), params)
         except Exception as error:
             trim(error)
@@ -198,14 +198,14 @@ class Tensor(Recorder):
 
     # How NumPy reaches it (NEP 13, NEP 18)
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **params: Any) -> Any:
-        if ufunc is np.add or ufunc is np.multiply or ufunc is np.subtract:
-            refuse_to_mislead(sys._getframe(1))
-        if not params and method == "__call__" and (result := CALLS[ufunc, len(args)](*args)) is not unusual:
-            return result
-        for a in args:
-            if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
-                return NotImplemented
         try:
+            if ufunc is np.add or ufunc is np.multiply or ufunc is np.subtract:
+                refuse_to_mislead(sys._getframe(1))
+            if not params and method == "__call__" and (result := CALLS[ufunc, len(args)](*args)) is not unusual:
+                return result
+            for a in args:
+                if type(a) not in PLAIN and type(a) is not Tensor and not compatible(self, a, *args):
+                    return NotImplemented
             if method != "__call__" or not params.keys().isdisjoint(("out", "where", "dtype", "casting")):
                 return Recorder.written(ufunc, method, args, params)
             return record(ufunc, args, params)
@@ -216,17 +216,17 @@ class Tensor(Recorder):
     def __array_function__(self, fn: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if fn in FACTS and len(args) == 1 and isinstance(args[0], Tensor) and not params:
             return fn(args[0]._data)
-        if fn is np.prod:
-            refuse_to_mislead(sys._getframe(1))
-        if not params and (result := CALLS[fn, len(args)](*args)) is not unusual:
-            return result
-        if fn is np.where and len(args) == 1 and not params:
-            return np.nonzero(raw(args[0]))
-        if len(types) > 1:
-            held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
-            if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):
-                return NotImplemented
         try:
+            if fn is np.prod:
+                refuse_to_mislead(sys._getframe(1))
+            if not params and (result := CALLS[fn, len(args)](*args)) is not unusual:
+                return result
+            if fn is np.where and len(args) == 1 and not params:
+                return np.nonzero(raw(args[0]))
+            if len(types) > 1:
+                held = [type(a._data) for a in (*args, *params.values()) if isinstance(a, Tensor)]
+                if held and not all(issubclass(t, (Tensor, np.ndarray)) or t in held for t in types):
+                    return NotImplemented
             return record(fn, args, params)
         except Exception as error:
             trim(error)

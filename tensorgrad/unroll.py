@@ -5,6 +5,7 @@ types, parameters, errors that explain themselves. What is written here leaves a
 a loop in Python over one or two arrays costs as much as NumPy's work on them.
 """
 
+import itertools
 import linecache
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -16,7 +17,7 @@ MOST = 3  # arrays; functions of more go through the loops
 
 LOCALS = {  # which no argument of a recorded function may be called
     *("x0", "x1", "x2", "n0", "n1", "n2", "keep0", "keep1", "keep2", "keep_out"),
-    *("out", "work", "shape", "dtype", "op", "node", "result", "more", "params"),
+    *("out", "work", "shape", "dtype", "op", "node", "result", "more", "params", "error"),
 }
 LIVE = (  # which arrays are, as the bits of a number
     "1",
@@ -34,19 +35,11 @@ READ = """
         x{i} = {name}._data
         n{i} = {name}.node
     else:
-        try:
-            return slow({names})
-        except Exception as error:
-            trim(error)
-            raise
+        return slow({names})
 """
 MORE = """
     if more or params:
-        try:
-            return slow({names}, *more, **params)
-        except Exception as error:
-            trim(error)
-            raise
+        return slow({names}, *more, **params)
 """
 RUN = """
     try:
@@ -54,11 +47,7 @@ RUN = """
         shape = out.shape
         dtype = out.dtype
     except Exception:
-        try:
-            return slow({names})  # fails again, and says why; or the array type has no attributes
-        except Exception as error:
-            trim(error)
-            raise
+        return slow({names})  # fails again, and says why; or the array type has no attributes
     if {constant} or not is_recording():
         {leave}
         result = Tensor()
@@ -80,6 +69,11 @@ RUN = """
     result._data = out
     result.node = node
     return result
+"""
+CATCH = """
+    except Exception as error:
+        trim(error)
+        raise
 """
 STEP = """
     if n{i} is not None and vjp{i} is not None and (needed is None or n{i} in needed):
@@ -133,9 +127,7 @@ def recorder(
         "out": infix or f"forward({', '.join(f'x{i}' for i in range(n))})",
         "args": ", ".join(f"x{i} if keep{i} else n{i} or stand_in(x{i})" for i in range(n)),
     }
-    text = f"def call({words['names']}{', *more, **params' * more}):"
-    if more:
-        text += MORE.format(**words)
+    text = MORE.format(**words) if more else ""
     for i, name in enumerate(reversed(names) if reverse else names):
         if name == "self":
             text += f"\n    x{i} = self._data\n    n{i} = self.node\n"
@@ -143,7 +135,9 @@ def recorder(
         text += READ.format(name=name, i=i, **words)
     if alike:
         text += "\n    if type(x0) is not type(x1):\n        x0, x1 = alike(x0, x1)\n"
-    return made("fn, forward, slow", text + RUN.format(**words), "call", space)
+    text = "".join(f"    {line}\n" for line in (text + RUN.format(**words)).splitlines())
+    text = f"def call({words['names']}{', *more, **params' * more}):\n    try:\n{text}{CATCH}"
+    return made("fn, forward, slow", text, "call", space)
 
 
 def stepper(n: int, space: dict[str, Any], then: bool) -> Function:
@@ -173,10 +167,9 @@ def made(free: str, text: str, name: str, space: dict[str, Any]) -> Function:
 @lru_cache
 def compiled(text: str) -> Any:
     """Return the code of a text; it counts as ours when an error looks for the user's line."""
-    name = f"{__file__}:{len(SHOWN)}"
-    SHOWN[name] = len(text), None, text.splitlines(keepends=True), name
-    linecache.cache[name] = SHOWN[name]  # where tracebacks look for the lines
+    name = f"{__file__}:{next(serial)}"
+    linecache.cache[name] = len(text), None, text.splitlines(keepends=True), name  # where tracebacks look for lines
     return compile(text, name, "exec")
 
 
-SHOWN: dict[str, Any] = {}
+serial = itertools.count()

@@ -22,13 +22,6 @@ def leaf(data, name="w", dtype=np.float64):
     return tg.tensor(data, requires_grad=True, name=name, dtype=dtype)
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    """NumPy's own warnings, which are errors here, would come first."""
-    with np.errstate(all="ignore"):
-        yield
-
-
 def finding(kind, *words):
     """Expect an error whose text has these words, in this order."""
     return pytest.raises(kind, match="(?s)" + ".*".join(map(re.escape, words)))
@@ -142,7 +135,8 @@ def test_nan_in_data_is_told_from_nan_that_was_made(make, words):
 
 
 def test_nan_that_was_computed_before_the_block_is_told():
-    y = np.log(leaf([-1.0]))
+    with np.errstate(invalid="ignore"):
+        y = np.log(leaf([-1.0]))
     with finding(FloatingPointError, "was given nan, in the result of log", "there before"), tg.debug():
         y * 2.0
 
@@ -722,7 +716,7 @@ def test_gradients_are_the_same_with_it_and_without():
 
 def test_every_part_can_be_left_out():
     w, v, batch = leaf([1.0, 4.0]), leaf([1.0, 1.0], "v"), np.ones(2)
-    with tg.debug(values=False, severed=False, changes=False) as found:
+    with tg.debug(values=False, severed=False, changes=False) as found, np.errstate(all="ignore"):
         y = (w.data * v * batch).sum() + np.log(v * 0.0).sum()
         batch[:] = 2.0
         y.backward()
@@ -806,7 +800,8 @@ def test_tasks_do_not_see_each_others_blocks():
 
     async def free(go, done):
         await go.wait()
-        result = np.log(leaf([0.0])).data[0]
+        with np.errstate(divide="ignore"):
+            result = np.log(leaf([0.0])).data[0]
         done.set()
         return result
 
@@ -846,3 +841,12 @@ def test_every_known_trap_belongs_to_a_function_with_rules():
     from tensorgrad.traps import MADE, STEEP
 
     assert [fn for fn in (*MADE, *STEEP) if fn not in OPS or OPS[fn].kind not in ("rules", "step")] == []
+
+
+def test_numpys_own_warnings_are_off_while_values_are_looked_at():
+    before = np.geterr()
+    with tg.debug(), finding(FloatingPointError, "log made -inf"):
+        np.log(leaf([0.0]))
+    with pytest.raises(RuntimeWarning), tg.debug(values=False):
+        np.log(leaf([0.0]))
+    assert np.geterr() == before

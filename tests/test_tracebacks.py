@@ -1,0 +1,116 @@
+"""What a user sees of an error: the own lines, not the library's frames."""
+
+import traceback
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import errors
+
+HERE = __file__
+
+
+@tg.primitive(lambda g, _y, _x: g @ np.ones(7))
+def doubled(x):
+    return 2 * x
+
+
+@tg.primitive(lambda g, _y, _x: missing(g))  # noqa: F821  # a name that is not there
+def tripled(x):
+    return 3 * x
+
+
+def leaf(*shape):
+    return tg.tensor(np.ones(shape), requires_grad=True)
+
+
+def raising(x):
+    raise KeyError("of mine")
+
+
+MISTAKES = {
+    "operator": lambda: leaf(5, 4) @ leaf(3, 2),
+    "operator from the right": lambda: np.ones((5, 4)) @ leaf(3, 2),
+    "ufunc": lambda: np.add(leaf(2), leaf(3)),
+    "ufunc with a parameter": lambda: np.add(leaf(2), leaf(3), dtype=np.float32),
+    "function": lambda: np.concatenate([leaf(2, 3), leaf(2)]),
+    "composite": lambda: np.sort(leaf(2), axis=3),
+    "method": lambda: leaf(2, 3).sum(axis=5),
+    "index": lambda: leaf(2)[7],
+    "primitive": lambda: tg.nn.softmax(leaf(2), axis=4),
+    "module": lambda: tg.nn.MLP([3, 2, 1])(leaf(2, 5)),
+    "unsupported": lambda: np.linalg.lstsq(leaf(2, 2), leaf(2), rcond="x"),
+    "grad": lambda: tg.grad(lambda x: x @ np.ones(3))(np.ones(2)),
+    "hessian": lambda: tg.hessian(lambda x: np.sum(x @ np.ones((3, 3))))(np.ones(2)),
+    "jvp": lambda: tg.jvp(np.sin, (np.ones(2),), (np.ones(3),)),
+    "hvp": lambda: tg.hvp(np.sin, (np.ones(2),), (np.ones(2),)),
+    "explain": lambda: tg.explain(leaf(2), leaf(2), 0),
+    "backward": lambda: leaf(2).backward(),
+}
+
+
+def frames(error):
+    return [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_traceback_has_no_frame_of_ours(mistake):
+    with pytest.raises((ValueError, TypeError, IndexError, RuntimeError)) as caught:
+        mistake()
+    assert [name for name in frames(caught.value) if name.startswith(errors.HERE)] == []
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("Traceback (most recent call last)") == 1  # nor what we tried first
+    assert any("at test_tracebacks.py:" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize(("op", "kind"), [(doubled, ValueError), (tripled, NameError)])
+def test_a_rule_that_fails_is_shown_with_the_op_and_its_line(op, kind):
+    y = np.sum(op(leaf(3)))
+    with pytest.raises(kind) as caught:
+        y.backward()
+    assert set(frames(caught.value)) == {HERE}
+    assert f"in the derivative of {op.__name__} for argument 0" in caught.value.__notes__
+    assert any(note.startswith("at test_tracebacks.py:") for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    "derive",
+    [
+        lambda: tg.grad(raising)(1.0),
+        lambda: tg.grad(tg.grad(raising))(1.0),
+        lambda: tg.jacobian(raising)(np.ones(2)),
+        lambda: tg.vjp(raising, 1.0),
+        lambda: tg.hvp(raising, (1.0,), (1.0,)),
+    ],
+)
+def test_what_a_function_raises_ends_in_its_own_line(derive):
+    with pytest.raises(KeyError) as caught:
+        derive()
+    assert set(frames(caught.value)) == {HERE}
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].line == 'raise KeyError("of mine")'
+
+
+def test_causes_and_contexts_of_the_user_stay():
+    def chained(x):
+        try:
+            raising(x)
+        except KeyError:
+            raise ValueError("second")  # noqa: B904  # as users do
+
+    with pytest.raises(ValueError, match="second") as caught:
+        tg.grad(chained)(1.0)
+    assert isinstance(caught.value.__context__, KeyError) and not caught.value.__suppress_context__
+
+
+def test_what_the_user_called_keeps_numpys_frames():
+    with pytest.raises(np.linalg.LinAlgError) as caught:
+        tg.grad(lambda x: x * np.linalg.inv(np.zeros((2, 2)))[0, 0])(1.0)
+    assert errors.NUMPY in frames(caught.value)[-1]
+
+
+def test_the_whole_traceback_is_there_if_the_environment_asks_for_it(monkeypatch):
+    monkeypatch.setattr(errors, "FULL", True)
+    with pytest.raises(ValueError, match="do not broadcast") as caught:
+        leaf(2) + leaf(3)
+    assert any(name.startswith(errors.HERE) for name in frames(caught.value))
