@@ -8,11 +8,12 @@ import numpy as np
 
 from tensorgrad import autograd, forward
 from tensorgrad.autograd import backpropagate, between, conjugate, give, history, recalled
+from tensorgrad.errors import name_of
 from tensorgrad.forward import pushforward
 from tensorgrad.graph import Tensor, connect, raw, wrap
 from tensorgrad.node import Node, enable_grad, is_recording, tick
 from tensorgrad.op import Op
-from tensorgrad.trees import Path, leaves, replaced
+from tensorgrad.trees import Path, leaves, mapped, replaced
 
 Function = Callable[..., Any]
 
@@ -24,6 +25,7 @@ def checkpoint(f: Function) -> Function:
     layers in √n checkpointed parts holds about 2√n layers at once, instead of n (Chen, Xu, Zhang, Guestrin 2016).
     f may be a module, and read tensors that are not its arguments. It is to give the same result each time, and to
     change nothing; what it draws, it is to draw from a seed. RuntimeError if the result is another one the second time.
+    The result is no view of an argument.
 
     >>> import tensorgrad as tg
     >>> part = checkpoint(lambda x: np.tanh(np.sin(x) * x))
@@ -36,85 +38,98 @@ def checkpoint(f: Function) -> Function:
         if not is_recording():
             return f(*args, **params)
         segment = Segment(f, args, params)
-        out, packed = segment.run()
+        out, packed, since = segment.run()
         if packed is None or packed.node is None:  # nothing in it to differentiate
             return out
         segment.facts = facts(packed._data)
-        inputs = segment.sources(packed.node)
+        inputs = sources(packed.node, since)
         kept = connect(CHECKPOINT, (segment,) * len(inputs), inputs, {}, packed._data, None)
-        return replaced(out, segment.unpacked(kept, out))
+        return replaced(out, unpacked(kept, recorded(out, since)))
 
     return run
 
 
 class Segment:
-    """A call that can be made again."""
+    """A call that can be made again. It is shared by all passes, in any thread: nothing in it changes."""
 
     def __init__(self, f: Function, args: tuple[Any, ...], params: dict[str, Any]) -> None:
-        self.f, self.args, self.params = f, args, params
-        self.since = 0  # when it was made last: what its steps came from is older
-        self.facts: tuple[Any, Any] = (0, 0)
+        self.f, self.args, self.params = f, mapped(snapshot, args), mapped(snapshot, params)
+        self.facts: Any = None
 
-    def run(self) -> tuple[Any, Tensor | None]:
-        """Return the result, and all that is recorded of it in one row, or by itself if it is one tensor."""
-        self.since = tick()
+    def run(self) -> tuple[Any, Tensor | None, int]:
+        """Return the result; all that is recorded of it, in one row if it is more than one tensor; and since when."""
+        since = tick()
         out = self.f(*self.args, **self.params)
-        rows = list(self.recorded(out).values())
+        rows = list(recorded(out, since).values())
         if len(rows) < 2:
-            return out, rows[0] if rows else None
-        return out, np.concatenate([t.reshape(-1) for t in rows])  # type: ignore[return-value]  # of tensors
+            return out, rows[0] if rows else None, since
+        packed: Any = np.concatenate([t.reshape(-1) for t in rows])
+        return out, packed, since
 
-    def recorded(self, out: Any) -> dict[Path, Tensor]:
-        """Return the tensors of a result that were computed here."""
-        return {
-            path: t
-            for path, t in leaves(out)
-            if isinstance(t, Tensor) and t.node is not None and t.node.seq < self.since
-        }
-
-    def unpacked(self, packed: Tensor, out: Any) -> dict[Path, Tensor]:
-        """Take apart what `run` has packed."""
-        found = self.recorded(out)
-        if len(found) == 1:
-            return dict.fromkeys(found, packed)
-        parts: dict[Path, Tensor] = {}
-        start = 0
-        for path, t in found.items():
-            part = packed[start : start + t.size].reshape(t.shape)
-            part = part.real if part.dtype.kind == "c" != t.dtype.kind else part
-            parts[path] = part if part.dtype == t.dtype else part.astype(t.dtype)
-            start += t.size
-        return parts
-
-    def sources(self, root: Node) -> tuple[Node, ...]:
-        """Return the older nodes that the steps of this call read."""
-        read = (source for node in history(root, since=self.since) for source in node.inputs)
-        return tuple(dict.fromkeys(source for source in read if source is not None and source.seq > self.since))
-
-    def again(self) -> Node:
-        """Record the call once more."""
+    def again(self, inputs: tuple[Node | None, ...]) -> tuple[Node, int]:
+        """Record the call once more; return the node that it ends in, and since when. It came from `inputs`."""
         with enable_grad():
-            packed = self.run()[1]
-        now = (np.nan, np.nan) if packed is None else facts(packed._data)
-        total, size = self.facts
-        near = size * np.sqrt(np.finfo(np.result_type(size, np.float32)).eps)  # rounding may differ, not more
-        if packed is None or packed.node is None or not np.allclose(now, self.facts, rtol=0, atol=near, equal_nan=True):
-            name = getattr(self.f, "__name__", type(self.f).__name__)
+            _, packed, since = self.run()
+        if packed is None or packed.node is None or not same(facts(packed._data), self.facts):
             raise RuntimeError(
-                f"{name} gave another result when a checkpoint computed it again: its elements add up to "
-                f"{now[0]:.6g}, the first time to {total:.6g}. "
-                "Draw random numbers from a seed that is an argument, and change nothing in there"
+                f"{name_of(self.f)} gave another result when a checkpoint computed it again: draw random numbers from "
+                "a seed that is an argument, and change nothing that it reads"
             )
-        return packed.node
+        if not set(inputs).issuperset(sources(packed.node, since)):
+            raise RuntimeError(
+                f"a tensor that {name_of(self.f)} reads, and is no argument of it, was changed in place after a "
+                "checkpoint had computed it: make it an argument"
+            )
+        return packed.node, since
 
 
-def facts(x: Any) -> tuple[Any, Any]:
-    """Return what tells one result from another: the sum of its elements, and that of their sizes."""
-    return np.sum(np.real(x)), np.sum(np.abs(x))
+def snapshot(x: Any) -> Any:
+    """Return an argument as it is now: a later write to a tensor gives that another array and another node."""
+    return wrap(x._data, x.node) if isinstance(x, Tensor) and x.node is not None and x.leaf is None else x
+
+
+def recorded(out: Any, since: int) -> dict[Path, Tensor]:
+    """Return the tensors of a result that were computed since a time."""
+    return {path: t for path, t in leaves(out) if isinstance(t, Tensor) and t.node is not None and t.node.seq < since}
+
+
+def sources(root: Node, since: int) -> tuple[Node, ...]:
+    """Return the older nodes that the steps since a time have read."""
+    read = (source for node in history(root, since=since) for source in node.inputs)
+    return tuple(dict.fromkeys(source for source in read if source is not None and source.seq > since))
+
+
+def unpacked(packed: Tensor, like: dict[Path, Tensor]) -> dict[Path, Tensor]:
+    """Take apart what `Segment.run` has packed."""
+    if len(like) == 1:
+        return dict.fromkeys(like, packed)
+    parts: dict[Path, Tensor] = {}
+    start = 0
+    for path, t in like.items():
+        part = packed[start : start + t.size].reshape(t.shape)
+        part = part.real if part.dtype.kind == "c" != t.dtype.kind else part
+        parts[path] = part if part.dtype == t.dtype else part.astype(t.dtype)
+        start += t.size
+    return parts
+
+
+def facts(x: Any) -> Any:
+    """Return what tells one result from another: a sum in which each place has its weight, and that of the sizes."""
+    if not isinstance(x, np.ndarray | np.generic):
+        return None  # an array type of its own may not have computed it yet
+    flat = np.ravel(x).astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    return np.dot(flat, np.linspace(0.5, 1, flat.size)), np.sum(np.abs(flat)), np.finfo(x.dtype).eps ** 0.5
+
+
+def same(now: Any, before: Any) -> bool:
+    """Whether two results are the same but for rounding, of which half of the digits are left to it."""
+    if now is None or np.array_equal(now, before, equal_nan=True):
+        return True
+    return bool(abs(now[0] - before[0]) <= before[1] * before[2] and np.isfinite(before[1]))
 
 
 def step_back(
-    _node: Node,
+    node: Node,
     g: Any,
     _out: Any,
     args: tuple[Any, ...],
@@ -126,11 +141,11 @@ def step_back(
 ) -> None:
     """Record the call again, and take its steps backwards."""
     segment: Segment = raw(args[0])
-    root = segment.again()
-    wanted = {source for source in segment.sources(root) if needed is None or source in needed}
-    path = between(history(root, since=segment.since), wanted)
+    root, since = segment.again(node.inputs)
+    wanted = {source for source in sources(root, since) if needed is None or source in needed}
+    path = between(history(root, since=since), wanted)
     create_graph = isinstance(args[0], Tensor)
-    found = backpropagate(root, g, wanted, path, create_graph, since=segment.since)
+    found = backpropagate(root, g, wanted, path, create_graph, since=since)
     for source, term in found.items():
         give(source, conjugate(term), totals, waiting, sums)  # which backpropagate conjugates for users
 
@@ -138,9 +153,9 @@ def step_back(
 def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any:
     """Record the call again, and take tangents through it."""
     segment: Segment = recalled(node, False)[0][0]
-    root = segment.again()
+    root, since = segment.again(node.inputs)
     known: dict[Any, Any] = {s: t for s, t in zip(node.inputs, tangents, strict=True) if t is not None}
-    return pushforward([wrap(None, root)], known, create_graph=create_graph, since=segment.since)[0]
+    return pushforward([wrap(None, root)], known, create_graph=create_graph, since=since)[0]
 
 
 CHECKPOINT = Op(checkpoint, checkpoint, "rules", reads=frozenset())

@@ -70,6 +70,11 @@ def shown(filename: str, number: int) -> str:
     return f"{os.path.basename(filename)}:{number}" + (f": {text}" if text else "")
 
 
+def name_of(f: Callable[..., Any]) -> str:
+    """Return what errors call a function."""
+    return getattr(f, "__name__", type(f).__name__)
+
+
 def note_line(error: BaseException) -> None:
     """Add the user's line to an error, once: where it was raised, if that is user's code, else where we were called."""
     if not any(note.startswith("at ") for note in getattr(error, "__notes__", ())):

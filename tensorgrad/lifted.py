@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorgrad.autograd import gradients
 from tensorgrad.backends import astype, dtype_of, foreign, owned
+from tensorgrad.errors import name_of
 from tensorgrad.forward import pushforward
 from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.node import Leaf, enable_grad
@@ -160,11 +161,6 @@ class Lifted:
 def place(where: tuple[int, Path]) -> str:
     """Return where an array is among the arguments, as in 0['weight']."""
     return str(where[0]) + "".join(f"[{key!r}]" for key in where[1])
-
-
-def name_of(f: Function) -> str:
-    """Return what errors call a function."""
-    return getattr(f, "__name__", type(f).__name__)
 
 
 def numbers(argnums: Argnums, args: tuple[Any, ...], f: Function) -> tuple[int, ...]:

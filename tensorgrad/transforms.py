@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import trims
+from tensorgrad.errors import name_of, trims
 from tensorgrad.graph import Tensor, wrap
 from tensorgrad.jacobians import blocks
-from tensorgrad.lifted import Argnums, Function, Lifted, name_of, numbers, one, pair, scalar
+from tensorgrad.lifted import Argnums, Function, Lifted, numbers, one, pair, scalar
 from tensorgrad.node import enable_grad
 from tensorgrad.trees import Path, Tree, is_array, leaves, replaced
 

@@ -77,3 +77,40 @@ def test_bad_arguments_are_named():
     loss.backward()
     with pytest.raises(RuntimeError, match="second time"):
         tg.explain(loss, x, (0, 0))
+
+
+def test_paths_that_cancel_are_shown():
+    x = tg.tensor(1.0, requires_grad=True)
+    y = x * 3
+    found = tg.explain(y * 2 - y * 2, x)
+    assert sorted(route.share for route in found.routes) == [-6.0, 6.0] and found.value == 0
+    found = tg.explain(y * 1000 - y * 999 + x * 5, x, most=2)
+    assert [route.share for route in found.routes] == [3000.0, -2997.0]
+    assert found.rest == pytest.approx(5.0)
+
+
+def test_of_too_many_paths_some_are_followed_to_the_end():
+    x = tg.tensor(0.5, requires_grad=True)
+    h = x
+    for _ in range(1000):
+        h = np.sin(h) + h * 0.1
+    found = tg.explain(h, x, most=3)
+    assert len(found.routes) == 3 and found.others
+    assert sum(route.share for route in found.routes) + found.rest == pytest.approx(found.value)
+
+
+def test_hooks_are_neither_called_nor_counted():
+    x = tg.tensor(2.0, requires_grad=True)
+    y = x * x
+    y.register_hook(lambda g: 10 * g)
+    found = tg.explain(y * 3, x)
+    assert found.value == 12 and [route.share for route in found.routes] == [6.0, 6.0]
+
+
+def test_lines_are_those_of_the_user():
+    x = tg.tensor(2.0, requires_grad=True, name="x")
+    with tg.debug():
+        u = np.exp(-x)
+        loss = x * u
+    lines = [[step.line.partition(": ")[2] for step in route.steps] for route in tg.explain(loss, x).routes]
+    assert lines == [["u = np.exp(-x)", "u = np.exp(-x)", "loss = x * u"], ["loss = x * u"]]

@@ -7,8 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from tensorgrad.errors import user_line
-from tensorgrad.lifted import name_of
+from tensorgrad.errors import name_of, user_line
 from tensorgrad.rng import Rng, as_rng
 from tensorgrad.testing import statements
 from tensorgrad.testing.report import GradientError, GradientWarning, Report
