@@ -218,7 +218,8 @@ def backpropagate(
         if node.dtype.kind == "c":
             found[node] = conjugate(found[node])
         if hooked and node.op is None and type(node.params) is Hooked and not since:
-            found[node] = node.params.applied(found[node])
+            g = found[node]
+            found[node] = node.params.applied(wrap(g) if create_graph and not isinstance(g, Tensor) else g)
     return found
 
 

@@ -13,13 +13,15 @@ Function = Callable[..., Any]
 class Handle:
     """What registering a hook returns."""
 
-    def __init__(self, hooks: list[Function], fn: Function) -> None:
+    def __init__(self, hooks: "list[Handle]", fn: Function) -> None:
+        if not callable(fn):
+            raise TypeError(f"a hook is a function, got {fn!r:.60}")
         self.hooks, self.fn = hooks, fn
-        hooks.append(fn)
+        hooks.append(self)
 
     def remove(self) -> None:
         """Take the hook away; a second time does nothing."""
-        self.hooks[:] = [fn for fn in self.hooks if fn is not self.fn]
+        self.hooks[:] = [handle for handle in self.hooks if handle is not self]
 
 
 class Hooked(dict[str, Any]):
@@ -29,13 +31,13 @@ class Hooked(dict[str, Any]):
 
     def __init__(self, params: dict[str, Any]) -> None:
         super().__init__(params)
-        self.hooks: list[Function] = []
+        self.hooks: list[Handle] = []
         Hooked.used = True
 
     def applied(self, g: Any) -> Any:
         """Return a gradient as the hooks leave it, in the order in which they were registered."""
-        for hook in self.hooks:
-            found: Any = hook(shown(g))
+        for handle in tuple(self.hooks):  # a hook may remove itself
+            found: Any = handle.fn(shown(g))
             if found is not None:
                 found = found if isinstance(found, Recorder) else np.asarray(found)
                 if np.shape(found) != np.shape(g):
@@ -43,6 +45,8 @@ class Hooked(dict[str, Any]):
                         f"a hook gave a gradient of shape {np.shape(found)} for one of {np.shape(g)}: "
                         "return one of the same shape, or None to leave it"
                     )
+                if dtype_of(found).kind == "c" != dtype_of(g).kind:
+                    raise TypeError(f"a hook gave a gradient of {dtype_of(found)} for one of {dtype_of(g)}")
                 g = found if dtype_of(found) == dtype_of(g) else astype(found, dtype_of(g))
         return g
 

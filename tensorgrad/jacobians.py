@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd import gradients, history
+from tensorgrad.backends import astype
 from tensorgrad.batching import Batch
 from tensorgrad.forward import pushforward
 from tensorgrad.graph import Tensor
+from tensorgrad.hooks import Hooked
+from tensorgrad.op import Keeps
 
 AT_ONCE = 1 << 22  # elements of the largest stack: 32 MiB of float64
 DEARER = 2  # times what a tangent costs to take forward: most rules are recorded before they are transposed
@@ -28,23 +31,27 @@ def blocks(y: Any, xs: Sequence[Tensor], nested: bool) -> list[Any]:
     """
     if not isinstance(y, Tensor) or y.node is None or not y.size:
         return [np.zeros((*np.shape(y), *x.shape), x.dtype) for x in xs]
-    if nested or not all(type(t._data) in BATCHED for t in (y, *xs)):
-        return along_axes(y, xs, False, nested)
-    try:
-        return along_axes(y, xs, True, nested)
-    except Exception:  # a rule of a user's may ask more of an array than a batch can do; all else is raised again
-        return along_axes(y, xs, False, nested)
-
-
-def along_axes(y: Tensor, xs: Sequence[Tensor], batched: bool, nested: bool) -> list[Any]:
-    """Return the Jacobian of y for each of xs by rows, or by columns."""
+    watched = Keeps.everything is not None and Keeps.everything()
+    hooked = Hooked.used and any(type(node.params) is Hooked for node in history(y.node))
+    batched = not (nested or watched or hooked) and all(type(t._data) in BATCHED for t in (y, *xs))
     if y.dtype.kind == "c":
         for x in xs:
-            check_holomorphic(y, x, batched)
-        return [columns(y, x, batched, nested) for x in xs]
-    if DEARER * sum(x.size for x in xs) < y.size and not any(x.dtype.kind == "c" for x in xs):
-        return [columns(y, x, batched, nested) for x in xs]
-    return rows(y, xs, batched, nested)
+            check_holomorphic(y, x)
+        forward = True
+    else:  # a hook sees gradients, and of complex numbers the rows are gradients
+        taller = DEARER * sum(x.size for x in xs) < y.size
+        forward = taller and not hooked and not any(x.dtype.kind == "c" for x in xs)
+    if batched:
+        try:
+            return along_axes(y, xs, forward, True, nested)
+        except Exception:  # a user's rule may ask more of an array than a batch can do; all else is raised again
+            forward = y.dtype.kind == "c"
+    return along_axes(y, xs, forward, False, nested)
+
+
+def along_axes(y: Tensor, xs: Sequence[Tensor], forward: bool, batched: bool, nested: bool) -> list[Any]:
+    """Return the Jacobian of y for each of xs by columns, or by rows."""
+    return [columns(y, x, batched, nested) for x in xs] if forward else rows(y, xs, batched, nested)
 
 
 def rows(y: Tensor, xs: Sequence[Tensor], batched: bool, nested: bool) -> list[Any]:
@@ -59,7 +66,8 @@ def columns(y: Tensor, x: Tensor, batched: bool, nested: bool, by: complex = 1) 
     """Return the Jacobian of y for x, by forward passes from the elements of x, each moved by `by`."""
     seeds = [seed * by for seed in units(x, y, batched)]
     found = [pushforward([y], {x.node: seed}, create_graph=nested)[0] for seed in seeds]
-    return np.reshape(np.moveaxis(joined(found, seeds, y), 0, -1), (*y.shape, *x.shape))
+    block = np.reshape(np.moveaxis(joined(found, seeds, y), 0, -1), (*y.shape, *x.shape))
+    return block if y.dtype.kind == "c" or y.dtype == x.dtype else astype(block, x.dtype)  # as rows are
 
 
 def units(t: Tensor, y: Tensor, batched: bool) -> list[Any]:
@@ -85,10 +93,10 @@ def joined(results: Sequence[Any], seeds: Sequence[Any], like: Tensor) -> Any:
     return np.stack(results) if results else np.zeros((0, *shape), like.dtype)
 
 
-def check_holomorphic(y: Tensor, x: Tensor, batched: bool) -> None:
+def check_holomorphic(y: Tensor, x: Tensor) -> None:
     """Raise TypeError if a complex y has no complex derivative for x."""
     if x.dtype.kind == "c":
-        one, i = columns(y, x, batched, False), columns(y, x, batched, False, 1j)
+        one, i = columns(y, x, False, False), columns(y, x, False, False, 1j)
         rounding = np.finfo(y.dtype).eps * np.max(np.abs(y._data)) / max(np.max(np.abs(x._data), initial=0), TINY)
         bound = HOLOMORPHIC * np.max(np.abs(one), initial=0) + MANY * rounding
         if not np.allclose(i, 1j * one, rtol=0, atol=bound):

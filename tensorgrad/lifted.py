@@ -56,6 +56,7 @@ class Lifted:
         self.paths: list[tuple[int, Path]] = []
         self.given: list[Any] = []
         self.variables: list[Tensor] = []
+        self.tangents: list[Any] = []
         new = list(args)
         with inside() as nested:
             for n in argnums:
@@ -77,8 +78,8 @@ class Lifted:
     def results(self) -> dict[Path, Any]:
         """Return the arrays of the result by their paths; raise TypeError if there are none."""
         found = dict(leaves(self.out))
-        if not found:
-            raise TypeError(f"{name_of(self.f)} must return arrays to derive, got {type(self.out).__name__}")
+        if not found or any(dtype_of(raw(y)).kind not in "biufc" for y in found.values()):
+            raise TypeError(f"{name_of(self.f)} must return arrays of numbers to derive, got {type(self.out).__name__}")
         return found
 
     def gradients(self, y: Tensor, seed: Any = None, create_graph: bool | None = None) -> list[Any]:
@@ -97,9 +98,11 @@ class Lifted:
             raise TypeError(f"{len(self.args)} primals need as many tangents, got {len(tangents)}")
         given = {(n, path) for n, tangent in enumerate(tangents) for path, _ in leaves(tangent)}
         if not given.issubset(self.paths):
-            theirs, ours = (", ".join(sorted(map(place, places))) for places in (given, self.paths))
+            theirs, ours = (", ".join(sorted(place(*p) for p in places)) for places in (given, self.paths))
             raise TypeError(f"the tangents have arrays at {theirs}, the primals at {ours}: give each its own")
-        return [self.direction(tangents, n, path, x) for (n, path), x in zip(self.paths, self.variables, strict=True)]
+        found = [self.direction(tangents, n, path, x) for (n, path), x in zip(self.paths, self.variables, strict=True)]
+        self.tangents = found
+        return found
 
     def direction(self, tangents: Sequence[Any], n: int, path: Path, x: Tensor) -> Any:
         """Return the tangent of one variable."""
@@ -107,17 +110,10 @@ class Lifted:
         if isinstance(t, Tensor) and t.leaf is not None and holds_module(tangents[n]):
             t = raw(t)  # a parameter stands for its values
         if not is_array(t):
-            raise TypeError(f"the primal at {place((n, path))} has shape {x.shape}, its tangent is {type(t).__name__}")
-        if np.shape(t) != x.shape:
-            raise ValueError(f"the primal at {place((n, path))} has shape {x.shape}, its tangent {np.shape(t)}")
-        kind = dtype_of(raw(t)).kind
-        if kind not in ("fc" if x.dtype.kind == "c" else "f") and not isinstance(t, int):
-            raise TypeError(
-                f"the primal at {place((n, path))} is {x.dtype}, its tangent {dtype_of(raw(t))}: "
-                f"pass {'floating-point' if x.dtype.kind == 'c' else 'real floating-point'} numbers"
-            )
+            raise TypeError(f"the primal {place(n, path)} has shape {x.shape}, its tangent is {type(t).__name__}")
+        refuse_misfit(f"primal {place(n, path)}", x._data, "tangent", raw(t), exact=True)
         self.nested |= isinstance(t, Tensor) and t.requires_grad
-        return t if isinstance(t, Tensor) and t.dtype == x.dtype else astype(t, x.dtype)
+        return as_dtype(t, x.dtype)
 
     def like_inputs(self, values: Sequence[Any]) -> list[Any]:
         """Return one value for each variable in the structure of the arguments."""
@@ -146,7 +142,7 @@ class Lifted:
         numbers = [isinstance(x, NUMBERS) for x in given] or [all(isinstance(x, NUMBERS) for x in self.given)] * len(
             values
         )
-        seen = {id(raw(x)) for x in self.given}
+        seen = {id(raw(x)) for x in (*self.given, *self.tangents)}
         found = []
         for value, number in zip(map(raw, values), numbers, strict=True):
             if number and np.ndim(value) == 0:
@@ -158,9 +154,25 @@ class Lifted:
         return found
 
 
-def place(where: tuple[int, Path]) -> str:
-    """Return where an array is among the arguments, as in 0['weight']."""
-    return str(where[0]) + "".join(f"[{key!r}]" for key in where[1])
+def place(name: object, path: Path) -> str:
+    """Return where an array is, as in 0['weight']."""
+    return str(name) + "".join(f"[{key!r}]" for key in path)
+
+
+def as_dtype(x: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a tensor, an array or a number in that dtype."""
+    have = x.dtype if isinstance(x, Tensor) else dtype_of(x)
+    return x if have == dtype and not isinstance(x, NUMBERS) else astype(x, dtype)
+
+
+def refuse_misfit(what: str, x: Any, name: str, t: Any, exact: bool = False) -> None:
+    """Raise unless t has the shape of x and, of a real x, no imaginary part; if `exact`, no integers either."""
+    if np.shape(t) != np.shape(x):
+        raise ValueError(f"the {what} has shape {np.shape(x)}, its {name} {np.shape(t)}")
+    have, kind = dtype_of(t), "real and complex" if dtype_of(x).kind == "c" else "real"
+    misfit = exact and have.kind not in "fc" and not isinstance(t, int)
+    if misfit or (have.kind == "c" != dtype_of(x).kind):
+        raise TypeError(f"the {what} is {dtype_of(x)}, its {name} {have}: pass {kind} floating-point numbers")
 
 
 def numbers(argnums: Argnums, args: tuple[Any, ...], f: Function) -> tuple[int, ...]:
@@ -173,7 +185,9 @@ def numbers(argnums: Argnums, args: tuple[Any, ...], f: Function) -> tuple[int, 
         if isinstance(n, bool) or not isinstance(n, int | np.integer):
             raise TypeError(f"argnums={argnums!r}: {n!r} is not the place of an argument, a whole number")
         if not -len(args) <= n < len(args):
-            raise TypeError(f"argnums={n}, but {name_of(f)} was called with {len(args)} positional arguments")
+            raise TypeError(
+                f"argnums={n}, but {name_of(f)} was called with {len(args)} positional argument{'s' * (len(args) != 1)}"
+            )
         if int(n) % len(args) in places:
             raise TypeError(f"argnums={argnums!r} names argument {int(n) % len(args)} twice")
         places.append(int(n) % len(args))

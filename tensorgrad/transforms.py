@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.errors import name_of, trims
-from tensorgrad.graph import Tensor, wrap
+from tensorgrad.graph import Tensor, raw, wrap
 from tensorgrad.jacobians import blocks
-from tensorgrad.lifted import Argnums, Function, Lifted, numbers, one, pair, scalar
+from tensorgrad.lifted import Argnums, Function, Lifted, as_dtype, numbers, one, pair, place, refuse_misfit, scalar
 from tensorgrad.node import enable_grad
 from tensorgrad.trees import Path, Tree, is_array, leaves, replaced
 
@@ -91,9 +91,10 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     def pullback(cotangent: Tree) -> tuple[Any, ...]:
         seeds = dict(leaves(cotangent))
         if seeds.keys() != outs.keys():
-            raise TypeError(
-                f"the cotangent has arrays at {sorted(seeds, key=str)}, the result at {sorted(outs, key=str)}"
-            )
+            theirs, ours = (", ".join(place("out", path) for path in tree) or "nothing" for tree in (seeds, outs))
+            raise TypeError(f"the cotangent has arrays for {theirs}, the result for {ours}")
+        for path, y in outs.items():
+            refuse_misfit(f"result {place('out', path)}", raw(y), "cotangent", raw(seeds[path]))
         again = lifted.nested or any(isinstance(s, Tensor) and s.requires_grad for s in seeds.values())
         with enable_grad():
             found = weighted_gradients(outs, seeds, lifted, again)
@@ -103,14 +104,15 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
 
 
 def weighted_gradients(outs: dict[Path, Any], seeds: dict[Path, Any], lifted: Lifted, create_graph: bool) -> list[Any]:
-    """Return the sum over all results of their gradients, each started from its seed."""
-    totals: list[Any] = [np.zeros_like(x._data) for x in lifted.variables]
-    for path, y in outs.items():
-        if isinstance(y, Tensor) and y.requires_grad:
-            seed = seeds[path] if isinstance(seeds[path], Tensor) else np.asarray(seeds[path])
-            terms = lifted.gradients(y, seed, create_graph)
-            totals = [a + b for a, b in zip(totals, terms, strict=True)]
-    return totals
+    """Return the sum over all results of their gradients, each started from its seed, by one pass."""
+    live = [path for path, y in outs.items() if isinstance(y, Tensor) and y.requires_grad]
+    fit = {path: as_dtype(seeds[path], outs[path].dtype) for path in live}
+    if not live:
+        return [np.zeros_like(x._data) for x in lifted.variables]
+    if len(live) == 1:
+        return lifted.gradients(outs[live[0]], fit[live[0]], create_graph)
+    terms = [np.sum(np.real(np.conjugate(fit[path]) * outs[path])) for path in live]
+    return lifted.gradients(sum(terms[1:], terms[0]), None, create_graph)
 
 
 @trims

@@ -345,9 +345,9 @@ def test_a_python_integer_is_a_tangent_of_a_number():
         (np.ones(3), (r"\(3,\)", r"\(2,\)")),
         (1.0, (r"\(\)", r"\(2,\)")),
         (np.ones((2, 1)), (r"\(2, 1\)", r"\(2,\)")),
-        (None, ("cotangent", r"\[\]", r"\[\(\)\]")),
-        ("ab", ("cotangent", r"\[\]", r"\[\(\)\]")),
-        ((X,), ("cotangent", r"\[\(0,\)\]", r"\[\(\)\]")),
+        (None, ("cotangent", "nothing", "out")),
+        ("ab", ("cotangent", "nothing", "out")),
+        ((X,), ("cotangent", r"out\[0\]", "the result for out")),
     ],
     ids=["longer", "a number", "a column", "None", "str", "a tuple"],
 )
@@ -361,7 +361,7 @@ def test_a_cotangent_has_the_form_of_the_result(cotangent, words):
 )
 def test_cotangents_have_the_structure_of_the_results(cotangent):
     _, pullback = tg.vjp(lambda x: (x, x * 2), X)
-    refused(lambda: pullback(cotangent), "cotangent", r"\[\(0,\), \(1,\)\]")
+    refused(lambda: pullback(cotangent), "cotangent", r"the result for out\[0\], out\[1\]")
 
 
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")

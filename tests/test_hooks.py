@@ -153,3 +153,61 @@ def test_modules_with_hooks_are_still_copied_pickled_and_derived():
 
 def doubled(module, args, out):
     return 2 * out
+
+
+def test_jacobians_call_hooks_row_by_row_whatever_their_shape():
+    for n in (2, 20):  # square, and so tall that columns would be cheaper
+        matrix, seen = np.ones((n, 2)), []
+
+        def f(x, matrix=matrix, seen=seen):
+            h = x * 1.0
+            h.register_hook(lambda g: seen.append(type(g)) or 10 * g)
+            return matrix @ h
+
+        assert tg.jacobian(f)(np.ones(2)).tolist() == (10 * matrix).tolist()
+        assert seen == [np.ndarray] * n
+
+
+def test_a_complex_replacement_of_a_real_gradient_is_refused(x):
+    x.register_hook(lambda g: 1j * g)
+    with pytest.raises(TypeError, match="a hook gave a gradient of complex128 for one of float64"):
+        np.sum(x).backward()
+
+
+def test_one_function_may_be_two_hooks_and_a_hook_may_remove_itself(x):
+    seen = []
+    first, second = x.register_hook(seen.append), x.register_hook(seen.append)
+    first.remove()
+    np.sum(x).backward()
+    assert len(seen) == 1
+    second.remove()
+    once = x.register_hook(lambda g: once.remove())
+    x.register_hook(seen.append)
+    np.sum(x).backward()
+    assert len(seen) == 2
+
+
+def test_a_hook_is_a_function(x):
+    with pytest.raises(TypeError, match="a hook is a function, got 3"):
+        x.register_hook(3)
+
+
+def test_a_hook_of_a_leaf_gets_a_tensor_where_the_gradient_is_to_be_differentiated(x):
+    seen = []
+    x.register_hook(seen.append)
+    tg.gradients(np.sum(x), [x], create_graph=True)
+    assert isinstance(seen[0], tg.Tensor)
+
+
+def test_module_hooks_see_inputs_given_by_name():
+    class Scaled(tg.nn.Module):
+        def __init__(self):
+            self.hooks = {"a": 1}  # a name that users may have
+
+        def forward(self, x, factor):
+            return x * factor
+
+    model, seen = Scaled(), []
+    model.register_forward_hook(lambda module, inputs, out: seen.append(inputs))
+    model(np.ones(1), factor=3.0)
+    assert seen == [(1.0, 3.0)]

@@ -200,7 +200,7 @@ def test_mistakes_are_named(mistake, message):
 
 
 def test_tangents_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"the primal at 0 has shape \(2,\), its tangent \(3,\)"):
+    with pytest.raises(ValueError, match=r"the primal 0 has shape \(2,\), its tangent \(3,\)"):
         tg.jvp(np.sin, (np.ones(2),), (np.ones(3),))
 
 
@@ -224,3 +224,88 @@ def test_second_derivatives_of_a_module_are_those_of_its_parameters():
     slope = (1 - t * t) * x.T
     expected = sum(2 * slope[i, 0] * (-2 * t * (1 - t * t)) * x[0, i] * x.T for i in range(2))
     np.testing.assert_allclose(g.weight, expected, rtol=1e-12)
+
+
+def test_a_jacobian_has_the_dtype_of_the_argument_whichever_way_it_is_taken():
+    x = np.ones(1, np.float32)
+    for rows in (1, 5):
+        assert tg.jacobian(lambda x, rows=rows: np.ones((rows, 1)) @ x)(x).dtype == np.float32
+
+
+def test_forward_mode_says_what_the_rule_says_also_where_it_is_not_the_derivative():
+    @tg.primitive(lambda g, _y, _x: -g, signature="(n)->(n)")
+    def reversing(x):
+        return x * 1
+
+    @tg.primitive(lambda g, _y, _x: g, signature="(n)->(n)")
+    def straight_through(x):
+        return np.round(x)
+
+    x, t = np.array([0.3, 1.7]), np.array([1.0, 0.0])
+    assert tg.jvp(reversing, (x,), (t,))[1].tolist() == [-1.0, 0.0]
+    assert tg.jvp(straight_through, (x,), (0.4 * t,))[1].tolist() == [0.4, 0.0]
+    assert tg.hvp(lambda x: np.sum(reversing(x) ** 2), (x,), (t,)).tolist() == [2.0, 0.0]
+
+
+def test_a_function_with_a_constant_is_no_product():
+    @tg.primitive(lambda g, _y, _x, w: g @ w.T, lambda g, _y, x, _w: x.T @ g, signature="(m,k),(k,n)->(m,n)")
+    def shifted(x, w):
+        return x @ w + 1
+
+    x, w = np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(tg.jvp(shifted, (x, w), (x, 0 * w))[1], w)
+
+
+def test_a_pullback_of_many_results_is_one_pass():
+    passes = []
+
+    def f(x):
+        x = np.sin(x)
+        x.register_hook(lambda g: passes.append(1))
+        return [x * i for i in range(5)]
+
+    _, pullback = tg.vjp(f, np.ones(2))
+    (gradient,) = pullback([np.ones(2)] * 5)
+    np.testing.assert_allclose(gradient, 10 * np.cos(np.ones(2)))
+    assert len(passes) == 1
+
+
+def test_a_cotangent_is_checked_also_for_a_constant_result():
+    _, pullback = tg.vjp(lambda x: (x, 1.0), np.ones(2))
+    with pytest.raises(ValueError, match=r"the result out\[1\] has shape \(\), its cotangent \(7,\)"):
+        pullback((np.ones(2), np.ones(7)))
+
+
+def test_a_rule_that_fails_forwards_is_named():
+    @tg.primitive(lambda g, _y, _x: g / 0)
+    def broken(x):
+        return x * 1
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        tg.jvp(broken, (2.0,), (1,))
+    assert "in the derivative of broken for argument 0, taken forwards" in caught.value.__notes__
+
+
+def test_a_rule_that_wants_arrays_of_numpy_gets_them_row_by_row():
+    @tg.primitive(lambda g, _y, x: np.asarray(g) * np.cos(np.asarray(x)))
+    def sine(x):
+        return np.sin(x)
+
+    x = np.array([0.5, 1.0])
+    np.testing.assert_array_equal(tg.jacobian(sine)(x), np.diag(np.cos(x)))
+    np.testing.assert_array_equal(tg.jacobian(lambda x: np.ones((9, 2)) @ sine(x))(x), np.cos(x) * np.ones((9, 2)))
+
+
+def test_a_complex_jacobian_is_the_derivative_of_a_holomorphic_function():
+    z = np.array([1 + 2j, 0.5 - 1j])
+    np.testing.assert_allclose(tg.jacobian(np.exp)(z), np.diag(np.exp(z)))
+    np.testing.assert_allclose(tg.jacobian(lambda x: np.exp(1j * x))(np.ones(1)), [[1j * np.exp(1j)]])
+    with pytest.raises(TypeError, match="not holomorphic"):
+        tg.jacobian(np.conj)(z)
+
+
+def test_a_module_of_a_jacobian_can_be_shown():
+    model = tg.nn.MLP([3, 4, 2], rng=0)
+    blocks = tg.jacobian(lambda m: m(np.ones((5, 3))))(model)
+    assert blocks.layers[0].weight.shape == (5, 2, 3, 4)
+    assert "3 -> 4" in repr(blocks)

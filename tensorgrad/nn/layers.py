@@ -55,7 +55,7 @@ class Linear(Module):
     def describe(self) -> str:
         """Return the sizes, and what is not usual."""
         named = "" if self.activation is linear else f", {name_of(self.activation)}"
-        fan_in, fan_out = self.weight.shape
+        fan_in, fan_out = self.weight.shape[-2:]  # behind those of a result, in a Jacobian
         return f"{fan_in}, {fan_out}{named}" + ("" if self.bias is not None else ", bias=False")
 
 
@@ -108,8 +108,8 @@ class MLP(Module):
 
     def describe(self) -> str:
         """Return sizes and activations."""
-        steps = [f"{layer.weight.shape[1]} {name_of(layer.activation)}" for layer in self.layers]
-        return " -> ".join([str(self.layers[0].weight.shape[0]), *steps])
+        steps = [f"{layer.weight.shape[-1]} {name_of(layer.activation)}" for layer in self.layers]
+        return " -> ".join([str(self.layers[0].weight.shape[-2]), *steps])
 
 
 def name_of(activation: Activation) -> str:

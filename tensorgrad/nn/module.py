@@ -36,16 +36,16 @@ class Module:
     """
 
     training = True
-    hooks: Sequence[Callable[..., Any]] = ()
+    _forward_hooks: Sequence[Handle] = ()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run `forward`, and the hooks."""
         try:
-            if len(args) == 1 and not options and not self.hooks:  # a plain call takes half the time
+            if len(args) == 1 and not options and not self._forward_hooks:  # a plain call takes half the time
                 return self.forward(args[0])
             out = self.forward(*args, **options)
-            for hook in self.hooks:
-                found = hook(self, args, out)
+            for handle in tuple(self._forward_hooks):  # a hook may remove itself
+                found = handle.fn(self, (*args, *options.values()), out)
                 out = out if found is None else found
             return out
         except Exception as error:
@@ -57,7 +57,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} defines no forward(self, x)")
 
     def register_forward_hook(self, fn: Callable[["Module", tuple[Any, ...], Any], Any]) -> Handle:
-        """Let `fn(module, args, output)` see every output, and replace it by what it returns, if that is not None.
+        """Let `fn(module, inputs, output)` see every output, and replace it by what it returns, if that is not None.
 
         In there, `output.register_hook` reaches the gradient. Returns a handle, whose `remove()` takes the hook away.
 
@@ -67,9 +67,9 @@ class Module:
         >>> _ = model(np.ones((5, 2)))
         (5, 1)
         """
-        if not isinstance(self.hooks, list):
-            self.hooks = []
-        return Handle(self.hooks, fn)
+        if not isinstance(self._forward_hooks, list):
+            self._forward_hooks = []
+        return Handle(self._forward_hooks, fn)
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
