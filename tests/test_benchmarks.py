@@ -1,4 +1,5 @@
 import importlib
+import itertools
 import json
 import sys
 import time
@@ -24,8 +25,8 @@ INSTALLED = [name for name in installed() if name != "torch.compile"]  # which t
 def _imports_of_peers_may_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in INSTALLED:
-            build(name, WORKLOADS["A sgd"].tiny)
+        for name, workload in itertools.product(INSTALLED, ("A sgd", "J hvp", "J hessian")):
+            build(name, WORKLOADS[workload].tiny)
 
 
 def results_of(*workloads: str) -> dict:
