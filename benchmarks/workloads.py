@@ -138,7 +138,7 @@ WORKLOADS: dict[str, Workload] = {
         skip={"MyGrad": FIRST_ORDER},
     ),
     "J hessian": Workload(
-        "Hessian of 50-d Rosenbrock, float64",
+        "50-d Rosenbrock, float64",
         Rosenbrock(50),
         3.0,  # the aim is a tenth of that
         Rosenbrock(5),
