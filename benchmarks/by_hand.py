@@ -7,13 +7,13 @@ ten passes, in blocks that stay in the cache.
 
 import itertools
 import math
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from benchmarks.choice import fastest
 from benchmarks.workloads import BETA1, BETA2, EPS, Array, Chain, Net, Step, Update, network, updated, vector
 
 Program = list[tuple[Callable[..., Any], tuple[Any, ...]]]
@@ -165,14 +165,8 @@ LAYOUTS = tuple(itertools.product((False, True), repeat=2))
 
 def net(spec: Net) -> Step:
     """Return the step in the layout that is fastest here."""
-    times = dict.fromkeys(LAYOUTS, math.inf)
-    for layout in LAYOUTS:
-        step = net_in(spec, *layout)
-        for _ in range(4 if max(spec.sizes) > 1000 else 50):
-            started = time.perf_counter()
-            step.run()
-            times[layout] = min(times[layout], time.perf_counter() - started)
-    return net_in(spec, *min(times, key=times.__getitem__))
+    ways = [partial(net_in, spec, *layout) for layout in LAYOUTS]
+    return fastest(ways, repeat=4 if max(spec.sizes) > 1000 else 50)
 
 
 def chain(spec: Chain) -> Step:

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks.candidates import PEERS, UNIT, build
-from benchmarks.workloads import WORKLOADS, Array, Chain, Spec, Step, Update, network, updated
+from benchmarks.workloads import (
+    WORKLOADS,
+    Array,
+    Chain,
+    Product,
+    Rosenbrock,
+    Spec,
+    Step,
+    Update,
+    directed,
+    network,
+    updated,
+)
 
 STEPS = 3  # that are verified
 LOSS_TOLERANCE = 1e-4  # relative: float32 keeps 7 digits, and orders of summation differ
@@ -20,9 +32,13 @@ class DisagreementError(AssertionError):
 
 
 def beginning(spec: Spec) -> list[Array]:
-    """Return what the parameters are before the first step; zeros for a gradient."""
+    """Return what the parameters are before the first step; zeros for a derivative."""
     if isinstance(spec, Chain):
         return [np.zeros(spec.size, np.float32)]
+    if isinstance(spec, Rosenbrock):
+        return [np.zeros((spec.size, spec.size))]
+    if isinstance(spec, Product):
+        return [np.zeros_like(p) for p in directed(spec)[0]]
     return updated(spec)[0] if isinstance(spec, Update) else network(spec)[0]
 
 

@@ -6,7 +6,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.workloads import BETA1, BETA2, EPS, Array, Chain, Net, Step, Update, network, updated, vector
+from benchmarks.workloads import (
+    BETA1,
+    BETA2,
+    EPS,
+    Array,
+    Chain,
+    Net,
+    Product,
+    Rosenbrock,
+    Step,
+    Update,
+    directed,
+    network,
+    point,
+    updated,
+    vector,
+)
 
 
 def objective(spec: Net, params: list[Any], X: Any, y: Any) -> Any:
@@ -104,4 +120,41 @@ def update(spec: Update) -> Step:
     return Step(step, lambda: [np.asarray(p) for p in params])
 
 
-CANDIDATES = {"JAX jit": {Net: net, Chain: chain, Update: update}}
+def product(spec: Product) -> Step:
+    """Return the derivative of the gradient along the direction, forward over reverse, compiled."""
+    params, direction, X, y = directed(spec)
+    given, along = ([jnp.asarray(p) for p in those] for those in (params, direction))
+    found, inputs, targets = given, jnp.asarray(X), jnp.asarray(y.astype(np.int32))
+
+    def times(params: list[Any], direction: list[Any], inputs: Any, targets: Any) -> Any:
+        gradient = jax.grad(lambda p: objective(spec.net, p, inputs, targets))
+        return jax.jvp(gradient, (params,), (direction,))[1]
+
+    compiled = jax.jit(times)
+
+    def step() -> None:
+        nonlocal found
+        found = jax.block_until_ready(compiled(given, along, inputs, targets))
+
+    return Step(step, lambda: [np.asarray(p) for p in found])
+
+
+def rosenbrock(x: Any) -> Any:
+    """Return the value of Rosenbrock's function."""
+    return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def hessian(spec: Rosenbrock) -> Step:
+    """Return the second derivatives, compiled; in float64, which is on for this program alone."""
+    with jax.enable_x64(True):
+        x = found = jnp.asarray(point(spec))
+        compiled = jax.jit(jax.hessian(rosenbrock)).lower(x).compile()
+
+    def step() -> None:
+        nonlocal found
+        found = compiled(x).block_until_ready()
+
+    return Step(step, lambda: [np.asarray(found)])
+
+
+CANDIDATES = {"JAX jit": {Net: net, Chain: chain, Update: update, Product: product, Rosenbrock: hessian}}

@@ -1,9 +1,27 @@
 """tensorgrad, as its documentation writes it: with its layers, and with plain expressions."""
 
+from typing import Any
+
 import numpy as np
 
 import tensorgrad as tg
-from benchmarks.workloads import BETA1, BETA2, EPS, Chain, Net, Step, Update, network, updated, vector
+from benchmarks.workloads import (
+    BETA1,
+    BETA2,
+    EPS,
+    Array,
+    Chain,
+    Net,
+    Product,
+    Rosenbrock,
+    Step,
+    Update,
+    directed,
+    network,
+    point,
+    updated,
+    vector,
+)
 
 LOSSES = {"bce": tg.nn.binary_cross_entropy, "softmax": tg.nn.cross_entropy, "square": tg.nn.mse_loss}
 ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}
@@ -87,7 +105,59 @@ def update(spec: Update) -> Step:
     return Step(adam.step, lambda: [p.data for p in params], before)
 
 
+def product_of_layers(spec: Product) -> Step:
+    """Return the product where the argument is the network, and the direction another one."""
+    params, direction, X, y = directed(spec)
+    model, along = (tg.nn.MLP(spec.net.sizes, activation="relu", dtype=np.float32) for _ in range(2))
+    for module, values in ((model, params), (along, direction)):
+        for p, value in zip(module.parameters(), values, strict=True):
+            p.data = value
+    found = model
+
+    def step() -> None:
+        nonlocal found
+        found = tg.hvp(lambda model: tg.nn.cross_entropy(model(X), y), (model,), (along,))
+
+    return Step(step, lambda: [a for layer in found.layers for a in (layer.weight, layer.bias)])
+
+
+def product_of_expressions(spec: Product) -> Step:
+    """Return the product of arrays, with each layer written as NumPy writes it."""
+    params, direction, X, y = directed(spec)
+    found: Any = params
+
+    def loss(*params: Any) -> Any:
+        a: Any = X
+        for w, b in zip(params[:-2:2], params[1:-2:2], strict=True):
+            a = np.maximum(a @ w + b, 0)
+        return tg.nn.cross_entropy(a @ params[-2] + params[-1], y)
+
+    def step() -> None:
+        nonlocal found
+        found = tg.hvp(loss, params, direction)
+
+    return Step(step, lambda: list(found))
+
+
+def rosenbrock(x: Any) -> Any:
+    """Return the value of Rosenbrock's function."""
+    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def hessian(spec: Rosenbrock) -> Step:
+    """Return the second derivatives of NumPy's expression."""
+    x = point(spec)
+    found: Array = x
+    derived = tg.hessian(rosenbrock)
+
+    def step() -> None:
+        nonlocal found
+        found = derived(x)
+
+    return Step(step, lambda: [found])
+
+
 CANDIDATES = {
-    "ours": {Net: layers, Chain: chain, Update: update},
-    "ours, expressions": {Net: expressions},
+    "ours": {Net: layers, Chain: chain, Update: update, Product: product_of_layers, Rosenbrock: hessian},
+    "ours, expressions": {Net: expressions, Product: product_of_expressions},
 }

@@ -36,10 +36,10 @@ def plot(found: dict[str, Any], file: Path) -> None:
         ax.barh(names, middles, xerr=errors, color=[COLORS.get(n, "#b8b8b8") for n in names], height=0.7, ecolor="#555")
         for y, value in enumerate(middles):
             ax.annotate(f" {value:.2f}", (here[names[y]].high, y), va="center", fontsize=7, bbox=PAPER)
-        ax.axvline(1, color="black", linewidth=1)
+        ax.axvline(here[UNIT].middle, color="black", linewidth=1)
         ax.axvline(WORKLOADS[w].goal, color="#c02020", linewidth=1, linestyle="--")
         ax.set_xlim(0, 1.25 * max(1, *(here[n].high for n in names)))
-        ax.set_title(f"{w}: {WORKLOADS[w].title}", fontsize=8)
+        ax.set_title(f"{w}: {WORKLOADS[w].title}{', in ms' * WORKLOADS[w].milliseconds}", fontsize=8)
         ax.tick_params(labelsize=7)
     head = found["header"]
     fig.suptitle(

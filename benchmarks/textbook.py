@@ -8,7 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workloads import BETA1, BETA2, EPS, Array, Chain, Net, Step, Update, network, updated, vector
+from benchmarks.workloads import (
+    BETA1,
+    BETA2,
+    EPS,
+    Array,
+    Chain,
+    Net,
+    Product,
+    Rosenbrock,
+    Step,
+    Update,
+    directed,
+    network,
+    point,
+    updated,
+    vector,
+)
 
 
 class Adam:
@@ -121,4 +137,62 @@ def update(spec: Update) -> Step:
     return Step(lambda: adam(params, grads), lambda: params)
 
 
-CANDIDATES = {"textbook NumPy": {Net: net, Chain: chain, Update: update}}
+def product(spec: Product) -> Step:
+    """Return Pearlmutter's pass: forward and backward, each with its derivative along the direction, R.
+
+    Pearlmutter 1994, Fast exact multiplication by the Hessian, Neural Computation 6: R{f(a)} = f'(a) R{a} and
+    R{a b} = R{a} b + a R{b} make a line for every line of the training step. Of the gradient of the parameters only R
+    is wanted; what the inputs would need is left out, as they do not move: R{X} = 0.
+    """
+    params, direction, X, y = directed(spec)
+    layers, rows, found = len(spec.net.sizes) - 1, np.arange(spec.net.batch), params
+
+    def step() -> None:
+        nonlocal found
+        inputs, moved = [X], []  # of each layer; and R of these, from the second one
+        for i in range(layers):
+            w, b, vw, vb = *params[2 * i : 2 * i + 2], *direction[2 * i : 2 * i + 2]
+            z = np.dot(inputs[i], w) + b
+            rz = np.dot(inputs[i], vw) + vb
+            if i:
+                rz += np.dot(moved[i - 1], w)
+            if i < layers - 1:
+                inputs.append(np.maximum(0, z))
+                moved.append(rz * (z > 0))
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        rdz = p * (rz - np.sum(p * rz, axis=1, keepdims=True)) / len(y)
+        p[rows, y] -= 1
+        dz = p / len(y)
+        found = [rdz] * (2 * layers)
+        for i in reversed(range(layers)):
+            a, w, vw = inputs[i], params[2 * i], direction[2 * i]
+            found[2 * i] = np.dot(a.T, rdz)
+            found[2 * i + 1] = np.sum(rdz, axis=0)
+            if i:
+                found[2 * i] += np.dot(moved[i - 1].T, dz)
+                mask = a > 0
+                rdz = (np.dot(rdz, w.T) + np.dot(dz, vw.T)) * mask
+                if i > 1:  # the first layer's gradient itself is in no product
+                    dz = np.dot(dz, w.T) * mask
+
+    return Step(step, lambda: found)
+
+
+def hessian(spec: Rosenbrock) -> Step:
+    """Return the second derivatives by formula: three diagonals."""
+    x = point(spec)
+    found = x
+
+    def step() -> None:
+        nonlocal found
+        beside = -400 * x[:-1]
+        diagonal = np.zeros_like(x)
+        diagonal[:-1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
+        diagonal[1:] += 200
+        found = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+
+    return Step(step, lambda: [found])
+
+
+CANDIDATES = {"textbook NumPy": {Net: net, Chain: chain, Update: update, Product: product, Rosenbrock: hessian}}

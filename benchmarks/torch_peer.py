@@ -4,10 +4,27 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmarks.workloads import BETA1, BETA2, EPS, Chain, Net, Step, Update, network, updated, vector
+from benchmarks.choice import fastest
+from benchmarks.workloads import (
+    BETA1,
+    BETA2,
+    EPS,
+    Chain,
+    Net,
+    Product,
+    Rosenbrock,
+    Step,
+    Update,
+    directed,
+    network,
+    point,
+    updated,
+    vector,
+)
 
 torch.set_num_threads(1)
 
@@ -88,8 +105,90 @@ def update(spec: Update, *, fused: bool = False) -> Step:
     return Step(optimizer(spec, params, fused).step, lambda: [p.detach().numpy() for p in params])
 
 
+def double_backward(loss: Any, params: Any, direction: Any) -> Any:
+    """Return the gradient of the gradient's product with the direction."""
+    params = [p.detach().requires_grad_() for p in params]
+    slopes = torch.autograd.grad(loss(*params), params, create_graph=True)
+    return torch.autograd.grad(slopes, params, direction)
+
+
+def jvp_of_grad(loss: Any, params: Any, direction: Any) -> Any:
+    """Return the derivative of the gradient along the direction, forward over reverse."""
+    gradient = torch.func.grad(loss, argnums=tuple(range(len(params))))
+    return torch.func.jvp(gradient, params, direction)[1]
+
+
+def grad_of_jvp(loss: Any, params: Any, direction: Any) -> Any:
+    """Return the gradient of the loss's derivative along the direction, reverse over forward."""
+
+    def slope(*params: Any) -> Any:
+        return torch.func.jvp(loss, params, direction)[1]
+
+    return torch.func.grad(slope, argnums=tuple(range(len(params))))(*params)
+
+
+PRODUCTS: dict[str, Callable[..., Any]] = {
+    "double backward": double_backward,
+    "func.jvp of grad": jvp_of_grad,
+    "func.grad of jvp": grad_of_jvp,
+    "autograd.functional.hvp": lambda *given: torch.autograd.functional.hvp(*given)[1],
+}
+
+
+def product_by(spec: Product, way: str) -> Step:
+    """Return the product, made in one of these ways. Weights are (fan_out, fan_in), as PyTorch's layers have them."""
+    params, direction, X, y = directed(spec)
+    given, along = (tuple(torch.tensor(np.ascontiguousarray(p.T)) for p in those) for those in (params, direction))
+    inputs, targets, found = torch.tensor(X), torch.tensor(y), given
+
+    def loss(*params: Any) -> Any:
+        a = inputs
+        for w, b in zip(params[:-2:2], params[1:-2:2], strict=True):
+            a = functional.relu(functional.linear(a, w, b))
+        return functional.cross_entropy(functional.linear(a, *params[-2:]), targets)
+
+    def step() -> None:
+        nonlocal found
+        found = PRODUCTS[way](loss, given, along)
+
+    return Step(step, lambda: [p.detach().numpy().T for p in found], note=way)
+
+
+def product(spec: Product) -> Step:
+    """Return the product in the way that is fastest here."""
+    return fastest([partial(product_by, spec, way) for way in PRODUCTS])
+
+
+HESSIANS: dict[str, Callable[..., Any]] = {
+    "func.hessian": lambda f, x: torch.func.hessian(f)(x),
+    "autograd.functional.hessian": torch.autograd.functional.hessian,
+    "autograd.functional.hessian, vectorized": partial(torch.autograd.functional.hessian, vectorize=True),
+}
+
+
+def rosenbrock(x: Any) -> Any:
+    """Return the value of Rosenbrock's function."""
+    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+
+def hessian_by(spec: Rosenbrock, way: str) -> Step:
+    """Return the second derivatives, made in one of these ways."""
+    x = found = torch.tensor(point(spec))
+
+    def step() -> None:
+        nonlocal found
+        found = HESSIANS[way](rosenbrock, x)
+
+    return Step(step, lambda: [found.numpy()], note=way)
+
+
+def hessian(spec: Rosenbrock) -> Step:
+    """Return the second derivatives in the way that is fastest here."""
+    return fastest([partial(hessian_by, spec, way) for way in HESSIANS])
+
+
 CANDIDATES = {
-    "torch": {Net: net, Chain: chain, Update: update},
+    "torch": {Net: net, Chain: chain, Update: update, Product: product, Rosenbrock: hessian},
     "torch fused": {Net: partial(net, fused=True), Update: partial(update, fused=True)},
     "torch.compile": {Net: partial(net, fused=True, compiled=True), Chain: partial(chain, compiled=True)},
 }

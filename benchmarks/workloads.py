@@ -1,7 +1,7 @@
 """What is measured: sizes, learning rates and goals of the workloads, and their data, drawn from a fixed seed.
 
 A training step is forward, loss, backward, update. Learning rates are small, so that thousands of steps on one batch
-stay in the ordinary range of floating-point numbers. Everything is float32.
+stay in the ordinary range of floating-point numbers. Everything is float32, except for the Hessian, which is float64.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,19 @@ class Update(NamedTuple):
     lr: float = 1e-3
 
 
-Spec = Net | Chain | Update
+class Product(NamedTuple):
+    """The Hessian of a training step's loss times one direction, for all parameters: of relu units, and softmax."""
+
+    net: Net
+
+
+class Rosenbrock(NamedTuple):
+    """The Hessian of the sum of 100 (x[i+1] - x[i]^2)^2 + (1 - x[i])^2."""
+
+    size: int
+
+
+Spec = Net | Chain | Update | Product | Rosenbrock
 
 
 @dataclass
@@ -59,7 +71,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Workload:
-    """What is run, what the goal is (ratio to textbook NumPy), and what a smaller copy for tests is."""
+    """What is run, what the goal is, and what a smaller copy for tests is.
+
+    The goal and the times shown are ratios to textbook NumPy; or milliseconds, where the textbook has a formula for
+    what everybody else has to derive.
+    """
 
     title: str
     spec: Spec
@@ -67,9 +83,14 @@ class Workload:
     tiny: Spec
     burst: int = 10  # steps of one candidate before the next one's turn, so that caches are warm as in training
     skip: dict[str, str] = field(default_factory=dict)  # candidate: why it does not take part
+    milliseconds: bool = False
 
 
 COMPILES_TOO_LONG = "compiles every array's update into one program, which takes minutes"
+FIRST_ORDER = "has no second derivatives"
+
+CLASSIFIER = Net((784, 256, 128, 10), 128, "adam", 1e-5, "softmax")
+TINY_CLASSIFIER = Net((9, 6, 5, 4), 8, "adam", 1e-3, "softmax")
 
 WORKLOADS: dict[str, Workload] = {
     "A sgd": Workload(
@@ -81,12 +102,7 @@ WORKLOADS: dict[str, Workload] = {
     "B": Workload(
         "2-10-5-1, batch 1000, SGD", Net((2, 10, 5, 1), 1000, "sgd", 1e-2), 0.70, Net((2, 4, 3, 1), 8, "sgd", 1e-2)
     ),
-    "C": Workload(
-        "784-256-128-10, batch 128, Adam",
-        Net((784, 256, 128, 10), 128, "adam", 1e-5, "softmax"),
-        0.88,
-        Net((9, 6, 5, 4), 8, "adam", 1e-3, "softmax"),
-    ),
+    "C": Workload("784-256-128-10, batch 128, Adam", CLASSIFIER, 0.88, TINY_CLASSIFIER),
     "D": Workload(
         "1024-2048-2048-1000, batch 256, Adam",
         Net((1024, 2048, 2048, 1000), 256, "adam", 1e-5, "softmax"),
@@ -113,6 +129,21 @@ WORKLOADS: dict[str, Workload] = {
         Update(40, 20),
         burst=1,
         skip={"JAX jit": COMPILES_TOO_LONG},
+    ),
+    "J hvp": Workload(
+        "Hessian of C's loss times a vector",
+        Product(CLASSIFIER),
+        1.25,
+        Product(TINY_CLASSIFIER),
+        skip={"MyGrad": FIRST_ORDER},
+    ),
+    "J hessian": Workload(
+        "50-d Rosenbrock, float64",
+        Rosenbrock(50),
+        3.0,  # the aim is a tenth of that
+        Rosenbrock(5),
+        skip={"MyGrad": FIRST_ORDER},
+        milliseconds=True,
     ),
 }
 
@@ -147,3 +178,15 @@ def updated(spec: Update) -> tuple[list[Array], list[Array]]:
     shape = spec.arrays, spec.parameters // spec.arrays
     params, grads = (rng.standard_normal(shape, np.float32) for _ in range(2))
     return [p.copy() for p in params], [g.copy() for g in grads]
+
+
+def directed(spec: Product) -> tuple[list[Array], list[Array], Array, Array]:
+    """Return parameters, a direction in their shapes, inputs and labels, as `network` does."""
+    params, X, y = network(spec.net)
+    rng = np.random.default_rng(SEED + 1)
+    return params, [rng.standard_normal(p.shape, np.float32) for p in params], X, y
+
+
+def point(spec: Rosenbrock) -> Array:
+    """Return where the Hessian is wanted."""
+    return np.random.default_rng(SEED).uniform(-2, 2, spec.size)

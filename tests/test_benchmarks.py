@@ -1,18 +1,22 @@
 import importlib
+import itertools
 import json
 import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tensorgrad as tg
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))  # at the end: of tensorgrad, what is installed is tested
 
-from benchmarks import by_hand, compare, footprint, machine, micro, process, report  # noqa: E402
+from benchmarks import by_hand, choice, compare, footprint, machine, micro, process, report  # noqa: E402
 from benchmarks.candidates import HOME, JAX, MODULES, OURS, UNIT, build, installed  # noqa: E402
-from benchmarks.workloads import WORKLOADS, Step  # noqa: E402
+from benchmarks.workloads import WORKLOADS, Step, directed  # noqa: E402
 
 INSTALLED = [name for name in installed() if name != "torch.compile"]  # which takes too long
 
@@ -21,8 +25,8 @@ INSTALLED = [name for name in installed() if name != "torch.compile"]  # which t
 def _imports_of_peers_may_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in INSTALLED:
-            build(name, WORKLOADS["A sgd"].tiny)
+        for name, workload in itertools.product(INSTALLED, ("A sgd", "J hvp", "J hessian")):
+            build(name, WORKLOADS[workload].tiny)
 
 
 def results_of(*workloads: str) -> dict:
@@ -54,6 +58,35 @@ def test_every_layout_by_hand_compute_the_textbooks_numbers(workload):
         compare.agree(spec, compare.follow(by_hand.net_in(spec, *layout)), expected)
 
 
+@pytest.mark.parametrize(("workload", "ways"), [("J hvp", "PRODUCTS"), ("J hessian", "HESSIANS")])
+def test_every_way_of_torch_to_second_derivatives_computes_the_textbooks_numbers(workload, ways):
+    peer = pytest.importorskip("benchmarks.torch_peer", exc_type=ImportError)
+    spec = WORKLOADS[workload].tiny
+    make = {"J hvp": peer.product_by, "J hessian": peer.hessian_by}[workload]
+    for way in getattr(peer, ways):
+        compare.agree(spec, compare.follow(make(spec, way)), compare.follow(build(UNIT, spec)))
+
+
+def test_pearlmutters_pass_is_the_difference_of_gradients_along_the_direction():
+    spec = WORKLOADS["J hvp"].tiny
+    params, direction, X, y = directed(spec)
+    wide, along, X = [p.astype(float) for p in params], [v.astype(float) for v in direction], X.astype(float)
+
+    def slopes(h):
+        moved = [tg.tensor(p + h * v, requires_grad=True) for p, v in zip(wide, along, strict=True)]
+        a = X
+        for w, b in zip(moved[:-2:2], moved[1:-2:2], strict=True):
+            a = np.maximum(a @ w + b, 0)
+        tg.nn.cross_entropy(a @ moved[-2] + moved[-1], y).backward()
+        return [p.grad for p in moved]
+
+    h = 1e-5  # crosses no kink of the tiny net; errors of h^2, and of rounding over h
+    expected = [(up - down) / (2 * h) for up, down in zip(slopes(h), slopes(-h), strict=True)]
+    _, found = compare.follow(build(UNIT, spec))
+    for a, b in zip(found, expected, strict=True):
+        assert np.allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
+
+
 def test_a_candidate_with_other_numbers_is_refused():
     spec = WORKLOADS["A adam"].tiny
     losses, params = compare.follow(build(UNIT, spec))
@@ -83,6 +116,19 @@ def test_the_table_shows_goals_met_and_missed_and_who_is_absent():
     slow = results_of("A sgd")
     slow["steps"][0]["A sgd"]["candidates"][OURS]["min"] = 1.5
     assert "≤ 0.95 | **no** |" in report.table(slow)
+
+
+def test_a_goal_in_milliseconds_is_held_against_times():
+    found = results_of("J hessian")
+    for seconds, verdict in ((2e-3, "2.00 | – | ≤ 3.00 ms | yes"), (4e-3, "4.00 | – | ≤ 3.00 ms | **no**")):
+        for run in found["steps"]:
+            run["J hessian"]["candidates"][OURS]["min"] = seconds
+        assert f"float64, in ms | 1,000,000 | {verdict} | 2,000 |" in report.table(found)
+
+
+def test_the_fastest_of_several_ways_takes_part():
+    ways = [lambda s=s: Step(lambda: time.sleep(s), list, note=str(s)) for s in (2e-3, 0.0, 1e-3)]
+    assert choice.fastest(ways, repeat=3).note == "0.0"
 
 
 def test_jax_is_shown_in_its_better_mode():
@@ -118,7 +164,7 @@ def test_the_header_names_neither_host_nor_paths():
 
 def test_the_plot_is_drawn(tmp_path):
     plot = pytest.importorskip("benchmarks.plot")
-    plot.plot(results_of("A sgd", "B"), tmp_path / "ratios.svg")
+    plot.plot(results_of("A sgd", "B", "J hessian"), tmp_path / "ratios.svg")
     assert "<svg" in (tmp_path / "ratios.svg").read_text(encoding="utf-8")
 
 
