@@ -2,10 +2,11 @@
 
 A rule takes a gradient backwards, which is linear in it, by the transposed Jacobian of its step. What takes a tangent
 forwards is the transpose of that. For two kinds of steps it is there already: of one that works element by element
-the Jacobian is diagonal, so that the rule itself serves; a product is linear, so that the function itself does. For
-all others the rule is recorded, and the record walked backwards.
+the Jacobian is diagonal, so that the rule itself serves; a product is linear, so that the function itself does. Of a
+step to one number the rule gives the gradient. For all others the rule is recorded, and the record walked backwards.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -17,7 +18,7 @@ from tensorgrad import autograd
 from tensorgrad.autograd import backpropagate, between, conjugate, first, history, match, recalled
 from tensorgrad.backends import dtype_of
 from tensorgrad.graph import Tensor, raw, wrap
-from tensorgrad.node import Leaf, Node, enable_grad, no_grad
+from tensorgrad.node import Clock, Leaf, Node, enable_grad, no_grad
 from tensorgrad.op import Each, Op
 
 
@@ -52,7 +53,8 @@ STEPS: dict[Op, Callable[[Node, Sequence[Any], bool], Any]] = {}
 
 def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any:
     """Return that tangent as the rules of the step say."""
-    autograd.refuse_stale(node)  # which tg.debug() puts another in place of
+    if Clock.latest < node.seq:
+        autograd.refuse_stale(node)  # which tg.debug() puts another in place of
     op, total = node.op, None
     assert op is not None
     args, out = recalled(node, create_graph)
@@ -68,7 +70,8 @@ def step_forward(node: Node, tangents: Sequence[Any], create_graph: bool) -> Any
                 term = product_with(op, i, t, args)
             else:
                 back = partial(backwards, rule, out, given, node.params)
-                term = transposed(back, node, source, t, create_graph)
+                along = along_gradient if real and math.prod(node.shape) == 1 else transposed
+                term = along(back, node, source, t, create_graph)
         except Exception as error:
             error.add_note(f"in the derivative of {op.name} for argument {i}, taken forwards")
             raise
@@ -114,11 +117,19 @@ def product_with(op: Op, i: int, t: Any, args: tuple[Any, ...]) -> Any:
     """Return the product with `t` in place of the i-th array, and nothing of what the rule does not read: a bias."""
     op = op.of or op
     assert isinstance(op.reads, tuple)
+    if not op.reads[i]:
+        return t  # it is added to the product
     new = [
         t if j == i else a if j + 1 in op.reads[i] else np.zeros(np.shape(a), dtype_of(raw(t)))
         for j, a in enumerate(args)
     ]
     return (op.fn if any(isinstance(a, Tensor) for a in new) else op.forward)(*new)
+
+
+def along_gradient(rule: Any, node: Node, source: Node, t: Any, _create_graph: bool) -> Any:
+    """Return what `t`, of the shape of `source`, is taken to by a step to one number: its product with the gradient."""
+    gradient = match(rule(np.ones_like(raw(t), shape=node.shape, dtype=node.dtype)), source.shape, source.dtype)
+    return np.reshape(np.sum(gradient * t), node.shape)
 
 
 def transposed(rule: Any, node: Node, source: Node, t: Any, create_graph: bool) -> Any:
@@ -138,6 +149,9 @@ def transposed(rule: Any, node: Node, source: Node, t: Any, create_graph: bool) 
 
 def fitted(t: Any, node: Node) -> Any:
     """Return a tangent in the shape and the dtype of the node, where an array was broadcast to it."""
-    if np.shape(t) != node.shape:
+    data = t._data if isinstance(t, Tensor) else t
+    if type(data) is np.ndarray and data.shape == node.shape and data.dtype is node.dtype:
+        return t
+    if np.shape(data) != node.shape:
         t = np.broadcast_to(t, node.shape)
     return match(t, node.shape, node.dtype)
