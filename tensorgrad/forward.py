@@ -1,9 +1,9 @@
 """Walks the record forwards: the derivative of what was computed along a direction, from the same rules.
 
 A rule takes a gradient backwards, which is linear in it, by the transposed Jacobian of its step. What takes a tangent
-forwards is the transpose of that. For two kinds of steps it is there already: of one that works element by element
-the Jacobian is diagonal, so that the rule itself serves; a product is linear, so that the function itself does. Of a
-step to one number the rule gives the gradient. For all others the rule is recorded, and the record walked backwards.
+forwards is the transpose of that. For three kinds of steps it is there already: of one that works element by element
+the Jacobian is diagonal, so that the rule itself serves; a product is linear, so that the function itself does; and of
+a step to one number the rule gives the gradient. For all others the rule is recorded, and that record walked backwards.
 """
 
 import math
@@ -142,9 +142,7 @@ def transposed(rule: Any, node: Node, source: Node, t: Any, create_graph: bool) 
         return None
     needed = between(history(back.node, since=seed.seq), {seed})
     found = backpropagate(back.node, t, {seed}, needed, create_graph)
-    return (
-        conjugate(found[seed]) if seed in found else None
-    )  # backpropagate conjugates what users see, which this is not
+    return conjugate(found[seed]) if seed in found else None  # undone: users are shown conjugates, and this is no end
 
 
 def fitted(t: Any, node: Node) -> Any:

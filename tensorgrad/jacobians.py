@@ -34,13 +34,9 @@ def blocks(y: Any, xs: Sequence[Tensor], nested: bool) -> list[Any]:
     watched = Keeps.everything is not None and Keeps.everything()
     hooked = Hooked.used and any(type(node.params) is Hooked for node in history(y.node))
     batched = not (nested or watched or hooked) and all(type(t._data) in BATCHED for t in (y, *xs))
-    if y.dtype.kind == "c":
-        for x in xs:
-            check_holomorphic(y, x)
-        forward = True
-    else:  # a hook sees gradients, and of complex numbers the rows are gradients
-        taller = DEARER * sum(x.size for x in xs) < y.size
-        forward = taller and not hooked and not any(x.dtype.kind == "c" for x in xs)
+    forward = y.dtype.kind == "c"
+    if not forward and not hooked and not any(x.dtype.kind == "c" for x in xs):  # else gradients are asked for
+        forward = DEARER * sum(x.size for x in xs) < y.size
     if batched:
         try:
             return along_axes(y, xs, forward, True, nested)
@@ -51,6 +47,8 @@ def blocks(y: Any, xs: Sequence[Tensor], nested: bool) -> list[Any]:
 
 def along_axes(y: Tensor, xs: Sequence[Tensor], forward: bool, batched: bool, nested: bool) -> list[Any]:
     """Return the Jacobian of y for each of xs by columns, or by rows."""
+    for x in xs:
+        check_holomorphic(y, x, batched)
     return [columns(y, x, batched, nested) for x in xs] if forward else rows(y, xs, batched, nested)
 
 
@@ -93,10 +91,10 @@ def joined(results: Sequence[Any], seeds: Sequence[Any], like: Tensor) -> Any:
     return np.stack(results) if results else np.zeros((0, *shape), like.dtype)
 
 
-def check_holomorphic(y: Tensor, x: Tensor) -> None:
+def check_holomorphic(y: Tensor, x: Tensor, batched: bool) -> None:
     """Raise TypeError if a complex y has no complex derivative for x."""
-    if x.dtype.kind == "c":
-        one, i = columns(y, x, False, False), columns(y, x, False, False, 1j)
+    if x.dtype.kind == y.dtype.kind == "c":
+        one, i = columns(y, x, batched, False), columns(y, x, batched, False, 1j)
         rounding = np.finfo(y.dtype).eps * np.max(np.abs(y._data)) / max(np.max(np.abs(x._data), initial=0), TINY)
         bound = HOLOMORPHIC * np.max(np.abs(one), initial=0) + MANY * rounding
         if not np.allclose(i, 1j * one, rtol=0, atol=bound):
