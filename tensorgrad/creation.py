@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import dtype_of, owned
+from tensorgrad.errors import trims
 from tensorgrad.graph import Tensor, wrap
 from tensorgrad.node import Leaf, require_differentiable
 
 
+@trims
 def tensor(data: Any, *, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> Tensor:
     """Return a tensor that holds a copy of `data`: numbers, nested lists, or any array that speaks NumPy's protocols.
 
@@ -34,21 +36,25 @@ def tensor(data: Any, *, requires_grad: bool = False, dtype: Any = None, name: s
     return t
 
 
+@trims
 def zeros(shape: Any, **options: Any) -> Tensor:
     """Return a tensor of zeros; options as in `tensor`."""
     return tensor(np.zeros(shape), **options)
 
 
+@trims
 def ones(shape: Any, **options: Any) -> Tensor:
     """Return a tensor of ones; options as in `tensor`."""
     return tensor(np.ones(shape), **options)
 
 
+@trims
 def full(shape: Any, value: Any, **options: Any) -> Tensor:
     """Return a tensor filled with `value`; options as in `tensor`. Raises TypeError if a gradient flows to `value`."""
     return tensor(np.full(shape, np.asarray(value)), **options)
 
 
+@trims
 def empty(shape: Any, **options: Any) -> Tensor:
     """Return a tensor to be filled; options as in `tensor`."""
     return tensor(np.empty(shape), **options)
