@@ -63,7 +63,13 @@ class debug(ContextDecorator):  # noqa: N801  # reads as a statement
         np.seterr(**errors)
         _before.set(tuple(others))
         tracing.set(outer)
-        if not isinstance(watch, Watch) or watch.cuts is None or watch.cuts is getattr(outer, "cuts", None):
+        if not isinstance(watch, Watch):
             return
-        if error is None or error is not watch.error:  # a pass that was stopped gave no gradients
+        stopped = error is not None and error is watch.error
+        watch.error = None  # it knows the frames that know the block, and would hold their arrays
+        if isinstance(outer, Watch):
+            outer.error = error if stopped else outer.error
+            if watch.cuts is outer.cuts:
+                return
+        if watch.cuts is not None and not stopped:  # a pass that was stopped gave no gradients
             watch.cuts.warn()

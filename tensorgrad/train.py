@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,14 +121,11 @@ def one_epoch(model: Model, loss: Callable[[Any, Any], Any], optimizer: Optimize
 @contextmanager
 def bar(epochs: int, progress: bool) -> Iterator[Callable[[dict[str, float], str], None]]:
     """Yield a function that advances a progress bar by an epoch, with its numbers, and prints a line above it."""
-    made: Any = None
-    if progress:
-        with suppress(ImportError):
-            from tqdm import tqdm as made  # an extra: without it there is no bar
-    if made is None:
+    tqdm = tqdm_if_installed() if progress else None
+    if tqdm is None:
         yield lambda _, line: print(line) if line else None
         return
-    with made(total=epochs, unit="epoch") as shown:
+    with tqdm(total=epochs, unit="epoch") as shown:
 
         def advance(numbers: dict[str, float], line: str) -> None:
             if line:
@@ -137,6 +134,15 @@ def bar(epochs: int, progress: bool) -> Iterator[Callable[[dict[str, float], str
             shown.update()
 
         yield advance
+
+
+def tqdm_if_installed() -> Any:
+    """Return what makes progress bars, an extra; None without it."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm
 
 
 @contextmanager
