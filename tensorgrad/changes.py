@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.checkpoint import CHECKPOINT
-from tensorgrad.errors import birthplace
+from tensorgrad.errors import birthplace, name_of
 from tensorgrad.graph import raw
 from tensorgrad.node import Node
 from tensorgrad.trees import leaves
@@ -48,10 +48,9 @@ def read(node: Node) -> dict[str, np.ndarray[Any, Any]]:
     found: dict[str, Any] = {}
     if node.op is CHECKPOINT and node.args:  # it keeps the call, and makes it again
         segment = raw(node.args[0])
-        name = getattr(segment.f, "__name__", type(segment.f).__name__)
         for path, a in (*leaves(segment.args), *leaves(segment.params)):
             what = f"argument {path[0]}" + "".join(f"[{key!r}]" for key in path[1:])
-            found[f"{what} of {name}, which is checkpointed"] = raw(a)
+            found[f"{what} of {name_of(segment.f)}, which is checkpointed"] = raw(a)
     found |= {
         f"argument {j} of {name}, {origin(source)}": a
         for j, (a, source) in enumerate(zip(node.args or (), node.inputs, strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import NUMPY
-from tensorgrad.errors import HERE, birthplace, foreign_to_users, shown
+from tensorgrad.errors import HERE, birthplace, foreign_to_users, name_of, shown
 from tensorgrad.graph import raw
 from tensorgrad.node import Leaf, Node
 from tensorgrad.op import Each
@@ -122,7 +122,7 @@ def look_at_hook(hook: Any, node: Node, before: Any, after: Any) -> None:
     code = getattr(hook, "__code__", None)
     line = f"\n  {shown(code.co_filename, code.co_firstlineno)}" if code is not None else ""
     raise FloatingPointError(
-        f"a hook, {getattr(hook, '__name__', type(hook).__name__)}, made the gradient for {origin(node)} "
+        f"a hook, {name_of(hook)}, made the gradient for {origin(node)} "
         f"{'nan' if nan else 'inf'}{line}\n"
         f"  it was given: {span(raw(before))}\n"
         f"  it returned: {span(raw(after))}\n"

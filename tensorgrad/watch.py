@@ -273,9 +273,9 @@ def hooking(usual: Callable[..., Any]) -> Callable[..., Any]:
         if watch is None or not watch.values:
             return usual(self, g)
         node = sys._getframe(2).f_locals["node"]  # of the pass
-        for hook in self.hooks:
-            before, g = g, usual(SimpleNamespace(hooks=[hook]), g)
-            watch.look(look_at_hook, hook, node, before, g)
+        for handle in tuple(self.hooks):
+            before, g = g, usual(SimpleNamespace(hooks=[handle]), g)
+            watch.look(look_at_hook, handle.fn, node, before, g)
         return g
 
     return applied

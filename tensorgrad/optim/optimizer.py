@@ -24,6 +24,7 @@ class Optimizer:
     in_place: ClassVar[Callable[..., inplace.Kernel]]
     state_type: ClassVar[type[Any]]
 
+    @trims
     def __init__(self, params: Iterable[Parameter], lr: float, **options: Any) -> None:
         if callable(getattr(params, "parameters", None)):
             raise TypeError(f"pass the parameters of {type(params).__name__}, not itself: model.parameters()")
@@ -51,6 +52,7 @@ class Optimizer:
         return self._lr
 
     @lr.setter
+    @trims
     def lr(self, lr: float) -> None:
         lr = float(lr)  # a NumPy scalar would lift float32 parameters
         if not (lr >= 0 and math.isfinite(lr)):
@@ -189,6 +191,7 @@ class SGD(Optimizer):
 
     update, in_place, state_type = sgd, inplace.sgd, Velocity
 
+    @trims
     def __init__(
         self,
         params: Iterable[Parameter],
@@ -219,6 +222,7 @@ class Momentum(Optimizer):
 
     update, in_place, state_type = momentum, inplace.momentum, Velocity
 
+    @trims
     def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9) -> None:
         super().__init__(params, lr, beta=require_fraction("beta", beta))
 
@@ -228,6 +232,7 @@ class RMSProp(Optimizer):
 
     update, in_place, state_type = rmsprop, inplace.rmsprop, Squares
 
+    @trims
     def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9, eps: float = 1e-8) -> None:
         super().__init__(params, lr, beta=require_fraction("beta", beta), eps=eps)
         self.refuse_complex()
@@ -238,6 +243,7 @@ class Adam(Optimizer):
 
     update, in_place, state_type = adam, inplace.adam, Moments
 
+    @trims
     def __init__(
         self,
         params: Iterable[Parameter],
