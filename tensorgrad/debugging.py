@@ -19,11 +19,13 @@ _before: ContextVar[tuple[Before, ...]] = ContextVar("_before", default=())  # w
 class debug(ContextDecorator):  # noqa: N801  # reads as a statement
     """Find mistakes while they are made: `with debug():`, or `@debug()` over a function. Slow; free when off.
 
-    values: raise FloatingPointError at the step where the first nan or infinity appears, forward or backward, with the
-    user's line, the arguments' ranges, and what to do. NumPy's own warnings, which say less, are off meanwhile.
+    values: raise FloatingPointError at the step where the first nan or infinity appears, in a value, a gradient or a
+    tangent, with the user's line, the arguments' ranges, and what to do; or at the hook that made it of a gradient.
+    NumPy's own warnings, which say less, are off meanwhile.
     severed: at the end, if there was a `backward()`, warn of each leaf that got no gradient, with the line where its
     path was cut, by `.data` for instance. The block's value has them as a list, `.severed`, at any time.
-    changes: raise RuntimeError if an array that a derivative needs was changed in place since the step was recorded.
+    changes: raise RuntimeError if an array that a derivative needs was changed in place since the step was recorded,
+    or one that a checkpointed function was given.
 
     What is recorded in the block keeps all arguments, and the line of each step, which errors then name. It holds for
     this thread and task only, and can be nested: the options of the innermost block count.
