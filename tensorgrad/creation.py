@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import dtype_of, owned
-from tensorgrad.errors import trims
+from tensorgrad.errors import trim, trims
 from tensorgrad.graph import Tensor, wrap
 from tensorgrad.node import Leaf, require_differentiable
 
 
-@trims
 def tensor(data: Any, *, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> Tensor:
     """Return a tensor that holds a copy of `data`: numbers, nested lists, or any array that speaks NumPy's protocols.
 
@@ -22,18 +21,22 @@ def tensor(data: Any, *, requires_grad: bool = False, dtype: Any = None, name: s
     array([2., 4.])
     """
     try:
-        data = owned(data._data if isinstance(data, Tensor) else data, dtype)
-    except ValueError as error:
-        error.add_note("a tensor is made of numbers, nested evenly: do all rows have the same length?")
+        try:
+            data = owned(data._data if isinstance(data, Tensor) else data, dtype)
+        except ValueError as error:
+            error.add_note("a tensor is made of numbers, nested evenly: do all rows have the same length?")
+            raise
+        if dtype_of(data).kind not in "biufc":
+            raise TypeError(f"a tensor holds numbers, got {dtype_of(data)}: {data!r:.60}")
+        if requires_grad:
+            require_differentiable(dtype_of(data))
+        t = wrap(data, Leaf(data) if requires_grad else None)
+        if name is not None:
+            t.name = name
+        return t
+    except Exception as error:
+        trim(error)
         raise
-    if dtype_of(data).kind not in "biufc":
-        raise TypeError(f"a tensor holds numbers, got {dtype_of(data)}: {data!r:.60}")
-    if requires_grad:
-        require_differentiable(dtype_of(data))
-    t = wrap(data, Leaf(data) if requires_grad else None)
-    if name is not None:
-        t.name = name
-    return t
 
 
 @trims

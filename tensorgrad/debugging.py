@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.errors import trim
 from tensorgrad.severed import Cuts
 from tensorgrad.trace import Trace, switch, tracing
 from tensorgrad.watch import Watch, swap
@@ -74,4 +75,8 @@ class debug(ContextDecorator):  # noqa: N801  # reads as a statement
             if watch.cuts is outer.cuts:
                 return
         if watch.cuts is not None and not stopped:  # a pass that was stopped gave no gradients
-            watch.cuts.warn()
+            try:
+                watch.cuts.warn()
+            except Warning as error:  # a filter of the user's makes errors of warnings
+                trim(error)
+                raise

@@ -865,9 +865,10 @@ def test_a_finding_puts_everything_back():
 def test_a_warning_that_is_an_error_puts_everything_back():
     before = swapped()
     w, v = leaf([1.0]), leaf([1.0], "v")
-    with pytest.raises(SeveredGradientWarning), tg.debug():
+    with pytest.raises(SeveredGradientWarning) as caught, tg.debug():
         by_data(w, v).backward()
     assert is_as(before)
+    assert {frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)} == {__file__}
 
 
 def test_gradients_are_the_same_with_it_and_without():
