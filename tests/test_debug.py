@@ -785,6 +785,17 @@ def test_replaced_data_is_refused_with_the_lines_of_both():
         y.backward()
 
 
+def test_data_that_is_replaced_after_a_checkpoint_had_used_it_is_refused():
+    w = leaf([1.0])
+    with (
+        finding(RuntimeError, "'w' was replaced after checkpoint had used it", "(replaced at", "w.data = "),
+        tg.debug(),
+    ):
+        y = tg.checkpoint(np.sin)(w)
+        w.data = np.zeros(1)
+        y.backward()
+
+
 def test_an_optimizers_step_is_named_as_what_replaced():
     w = leaf([1.0])
     optimizer = tg.optim.SGD([w], lr=0.1)
