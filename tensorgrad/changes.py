@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import birthplace
+from tensorgrad.checkpoint import CHECKPOINT
+from tensorgrad.errors import birthplace, name_of
+from tensorgrad.graph import raw
 from tensorgrad.node import Node
+from tensorgrad.trees import leaves
 from tensorgrad.values import origin, span
 
 
@@ -22,7 +25,7 @@ def refuse_changed(node: Node) -> None:
     for name, was in sums.items():
         if name in arrays and checksum(arrays[name]) != was:
             raise RuntimeError(
-                f"{name}, was changed in place after it was used, and before its gradient was taken\n"
+                f"{name}, was changed in place after it was used, before its derivative was taken\n"
                 f"  used at {birthplace(node.seq)}\n"
                 f"  it holds {span(arrays[name])}\n"
                 "  cure: leave arrays as they are until backward(), or record with a copy: x.copy()"
@@ -32,6 +35,8 @@ def refuse_changed(node: Node) -> None:
 def used(node: Node) -> frozenset[int]:
     """Return what the rules of a step's live arguments read: 0 is the result, j + 1 argument j."""
     assert node.op is not None
+    if node.op is CHECKPOINT:  # which makes the call again
+        return frozenset(range(1, len(node.inputs) + 1))
     reads = node.op.reads
     if isinstance(reads, frozenset):  # one rule for any number of arrays
         return reads | frozenset(range(1, len(node.inputs) + 1)) if 1 in reads else reads
@@ -42,7 +47,13 @@ def read(node: Node) -> dict[str, np.ndarray[Any, Any]]:
     """Return NumPy's arrays that the rules of a step read, by what an error calls them."""
     assert node.op is not None
     read, name = used(node), node.op.name
-    found = {
+    found: dict[str, Any] = {}
+    if node.op is CHECKPOINT and node.args:  # it keeps the call, and makes it again
+        segment = raw(node.args[0])
+        for path, a in (*leaves(segment.args), *leaves(segment.params)):
+            what = f"argument {path[0]}" + "".join(f"[{key!r}]" for key in path[1:])
+            found[f"{what} of {name_of(segment.f)}, which is checkpointed"] = raw(a)
+    found |= {
         f"argument {j} of {name}, {origin(source)}": a
         for j, (a, source) in enumerate(zip(node.args or (), node.inputs, strict=True))
         if j + 1 in read

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.errors import trim
 from tensorgrad.severed import Cuts
 from tensorgrad.trace import Trace, switch, tracing
 from tensorgrad.watch import Watch, swap
@@ -19,11 +20,13 @@ _before: ContextVar[tuple[Before, ...]] = ContextVar("_before", default=())  # w
 class debug(ContextDecorator):  # noqa: N801  # reads as a statement
     """Find mistakes while they are made: `with debug():`, or `@debug()` over a function. Slow; free when off.
 
-    values: raise FloatingPointError at the step where the first nan or infinity appears, forward or backward, with the
-    user's line, the arguments' ranges, and what to do. NumPy's own warnings, which say less, are off meanwhile.
+    values: raise FloatingPointError at the step where the first nan or infinity appears, in a value, a gradient or a
+    tangent, with the user's line, the arguments' ranges, and what to do; or at the hook that made it of a gradient.
+    NumPy's own warnings, which say less, are off meanwhile.
     severed: at the end, if there was a `backward()`, warn of each leaf that got no gradient, with the line where its
     path was cut, by `.data` for instance. The block's value has them as a list, `.severed`, at any time.
-    changes: raise RuntimeError if an array that a derivative needs was changed in place since the step was recorded.
+    changes: raise RuntimeError if an array that a derivative needs was changed in place since the step was recorded,
+    or one that a checkpointed function was given.
 
     What is recorded in the block keeps all arguments, and the line of each step, which errors then name. It holds for
     this thread and task only, and can be nested: the options of the innermost block count.
@@ -63,7 +66,17 @@ class debug(ContextDecorator):  # noqa: N801  # reads as a statement
         np.seterr(**errors)
         _before.set(tuple(others))
         tracing.set(outer)
-        if not isinstance(watch, Watch) or watch.cuts is None or watch.cuts is getattr(outer, "cuts", None):
+        if not isinstance(watch, Watch):
             return
-        if error is None or error is not watch.error:  # a pass that was stopped gave no gradients
-            watch.cuts.warn()
+        stopped = error is not None and error is watch.error
+        watch.error = None  # it knows the frames that know the block, and would hold their arrays
+        if isinstance(outer, Watch):
+            outer.error = error if stopped else outer.error
+            if watch.cuts is outer.cuts:
+                return
+        if watch.cuts is not None and not stopped:  # a pass that was stopped gave no gradients
+            try:
+                watch.cuts.warn()
+            except Warning as error:  # a filter of the user's makes errors of warnings
+                trim(error)
+                raise

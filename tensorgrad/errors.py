@@ -22,6 +22,7 @@ class Stamp(int):
     place: tuple[str, int]
     sums: dict[str, int]  # of the arrays that the step's rules read, under tg.debug()
     inner: bool  # set if it is a leaf that a transform made for itself
+    within: Any  # the node whose rule recorded the step, under tg.debug()
 
 
 def birthplace(number: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorgrad import rules  # fills OPS
 from tensorgrad.backends import PLAIN, Recorder, astype, constant, dtype_of, foreign, getitem, owned
-from tensorgrad.errors import made_at, note_line, trim
+from tensorgrad.errors import made_at, note_line, trim, trims
 from tensorgrad.node import Array, Leaf, Node, is_recording, require_differentiable
 from tensorgrad.node import tick as tick
 from tensorgrad.op import OPS, Op, unsupported
@@ -61,7 +61,7 @@ def binary(
         return record(fn, (other, self), {}) if compatible(self, other) else NotImplemented
 
     if not infix:
-        return forward, reverse
+        return trims(forward), trims(reverse)
     make = partial(recorder, ("self", "other"), globals(), infix=infix, alike=alike)
     return at_first_use(lambda: make()(fn, None, forward)), at_first_use(lambda: make(reverse=True)(fn, None, reverse))
 
@@ -105,6 +105,7 @@ class Tensor(Recorder):
         return self._data
 
     @data.setter
+    @trims
     def data(self, value: Array) -> None:
         if type(self) in VIEWS:
             raise RuntimeError("the data of a view is that of its base: write v[...] = value, or take v.copy() first")
@@ -134,6 +135,7 @@ class Tensor(Recorder):
         return None if leaf is None else leaf.grad
 
     @grad.setter
+    @trims
     def grad(self, value: Array) -> None:
         leaf = self.node if type(self.node) is Leaf else self.leaf
         if leaf is None:
@@ -151,6 +153,7 @@ class Tensor(Recorder):
         return self.node is not None
 
     @requires_grad.setter
+    @trims
     def requires_grad(self, on: bool) -> None:
         if self.node is not None and not isinstance(self.node, Leaf):
             raise RuntimeError("requires_grad can be set on a leaf only: this tensor was computed. Use t.detach()")
@@ -172,6 +175,7 @@ class Tensor(Recorder):
         return getattr(self, "_name", None) if holder is None else getattr(holder, "name", None)
 
     @name.setter
+    @trims
     def name(self, name: str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"a tensor's name is a string, got {name!r}")
@@ -187,6 +191,7 @@ class Tensor(Recorder):
         return np.shape(self._data)
 
     @shape.setter
+    @trims
     def shape(self, shape: Any) -> None:
         raise AttributeError(f"the shape of a tensor cannot be changed in place: write t = t.reshape({shape!r:.60})")
 
@@ -232,6 +237,7 @@ class Tensor(Recorder):
             trim(error)
             raise
 
+    @trims
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         self._refuse_leaving("np.asarray", "join tensors with np.stack or np.concatenate, or take .data on purpose")
         return np.asarray(self._data, dtype=dtype, copy=copy)
@@ -239,7 +245,11 @@ class Tensor(Recorder):
     # Leaving the graph
     def item(self) -> Any:
         """Return the only element as a Python number."""
-        return np.asarray(self._data).item()
+        try:
+            return np.asarray(self._data).item()
+        except Exception as error:
+            trim(error)
+            raise
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the values as a NumPy array."""
@@ -253,24 +263,30 @@ class Tensor(Recorder):
         """Return a copy that is not connected to the graph."""
         return wrap(owned(self._data))
 
+    @trims
     def __float__(self) -> float:
         self._refuse_leaving("float(t)", "write t.item(), or np.sin instead of math.sin")
         return float(self.item())
 
+    @trims
     def __int__(self) -> int:
         self._refuse_leaving("int(t)", "write int(t.item())")
         return int(self.item())
 
+    @trims
     def __complex__(self) -> complex:
         self._refuse_leaving("complex(t)", "write t.item()")
         return complex(self.item())
 
+    @trims
     def __index__(self) -> int:
         return np.asarray(self._data).__index__()
 
+    @trims
     def __bool__(self) -> bool:
         return bool(self._data)
 
+    @trims
     def __format__(self, spec: str) -> str:
         return format(self.item() if self.size == 1 else self.numpy(), spec) if spec else str(self)
 
@@ -301,14 +317,17 @@ class Tensor(Recorder):
     # Python's side
     __hash__ = object.__hash__  # by identity, although == compares elements
 
+    @trims
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError("len() of a tensor without axes")
         return int(self.shape[0])
 
+    @trims
     def __iter__(self) -> Iterator["Tensor"]:
         return (self[i] for i in range(len(self)))
 
+    @trims
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(np.equal(self._data, raw(value))))
 
@@ -320,10 +339,18 @@ class Tensor(Recorder):
             raise
 
     def __eq__(self, other: object) -> Any:
-        return record(np.equal, (self, other), {}) if comparable(self, other) else NotImplemented
+        try:
+            return record(np.equal, (self, other), {}) if comparable(self, other) else NotImplemented
+        except Exception as error:
+            trim(error)
+            raise
 
     def __ne__(self, other: object) -> Any:
-        return record(np.not_equal, (self, other), {}) if comparable(self, other) else NotImplemented
+        try:
+            return record(np.not_equal, (self, other), {}) if comparable(self, other) else NotImplemented
+        except Exception as error:
+            trim(error)
+            raise
 
     __lt__ = method(np.less)
     __le__ = method(np.less_equal)
@@ -358,30 +385,41 @@ class Tensor(Recorder):
     ravel = method(np.ravel)
     copy, conj, conjugate = method(np.copy), method(np.conjugate, "conj"), method(np.conjugate)
     T = property(lambda self: record(np.transpose, (self,), {}), doc="The transpose.")
-    mT = property(lambda self: record(np.swapaxes, (self, -1, -2), {}), doc="The transpose of each matrix.")  # noqa: N815  # NumPy's name
+    mT = property(trims(lambda self: record(np.swapaxes, (self, -1, -2), {})), doc="The transpose of each matrix.")  # noqa: N815  # NumPy's name
     real = property(lambda self: record(np.real, (self,), {}), doc="The real part.")
     imag = property(lambda self: record(np.imag, (self,), {}), doc="The imaginary part.")
 
+    @trims
     def astype(self, dtype: Any, **_how: Any) -> Any:
         """Return the tensor converted to `dtype`; the options of ndarray's method, which say how, are not needed."""
         return record(astype, (self, dtype), {})
 
+    @trims
     def compress(self, condition: Any, axis: Any = None) -> Any:
         """Return `np.compress(condition, self)`."""
         return record(np.compress, (condition, self), {"axis": axis})
 
+    @trims
     def flatten(self, order: str = "C") -> Any:
         """Return a copy of all elements in one row."""
         return record(np.copy, (self.ravel(order=order),), {})
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """Return the same elements in another shape, given as one tuple or as numbers."""
-        return record(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {"order": order})
+        try:
+            return record(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {"order": order})
+        except Exception as error:
+            trim(error)
+            raise
 
     def transpose(self, *axes: Any) -> Any:
         """Return the tensor with its axes permuted: reversed, or as one tuple or numbers say."""
         one = len(axes) == 1 and (axes[0] is None or np.ndim(axes[0]))
-        return record(np.transpose, (self, axes[0] if one else axes or None), {})
+        try:
+            return record(np.transpose, (self, axes[0] if one else axes or None), {})
+        except Exception as error:
+            trim(error)
+            raise
 
 
 def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -414,7 +452,10 @@ def record(fn: Callable[..., Any], args: tuple[Any, ...], params: dict[str, Any]
     except Exception as error:
         explained = op.explain(error, map(np.shape, values), params)
         note_line(explained)
-        raise explained from None  # it says all that NumPy's error does
+        try:
+            raise explained from None  # it says all that NumPy's error does
+        finally:
+            del explained  # else it and this frame, which it knows, would hold the arrays until the collector runs
     out, work = (out, out) if op.work is None else out
     if True not in live or not is_recording():
         t = wrap(out)
@@ -457,9 +498,7 @@ def unrecorded(fn: Callable[..., Any], op: Op | None, args: tuple[Any, ...], par
     if op is None and learn(fn):
         return record(fn, args, params)
     if op is None or op.kind == "refused":
-        error = unsupported(fn)
-        note_line(error)
-        raise error
+        raise unsupported(fn)
     if op.kind == "write":
         return op.forward(*args, **params)
     if gives_out(fn, args, params):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import Recorder, astype, getitem
+from tensorgrad.errors import trims
 from tensorgrad.graph import OUT, Tensor, any_live, learn, raw, record, wrap
 from tensorgrad.node import is_recording
 from tensorgrad.op import OPS, register_write
@@ -364,9 +365,11 @@ class Flat:
         self.index += 1
         return self[self.index - 1]
 
+    @trims
     def __getitem__(self, index: Any) -> Any:
         return getitem(np.reshape(self.base, (-1,)), np.arange(len(self))[raw(index)])
 
+    @trims
     def __setitem__(self, index: Any, value: Any) -> None:
         writable(self.base)
         put_flat(self.base, np.arange(len(self))[raw(index)], value)
@@ -398,11 +401,12 @@ def set_imag(self: Tensor, value: Any) -> None:
     assign(self.imag, ..., value)
 
 
-for name, method in {"sort": sort, "partition": partition, "fill": fill, "put": put}.items():
-    setattr(Tensor, name, method)
+WRITERS: dict[str, Callable[..., Any]] = {"sort": sort, "partition": partition, "fill": fill, "put": put}
+for name, method in WRITERS.items():
+    setattr(Tensor, name, trims(method))
 for name, part, write in (
     ("flat", flat, set_flat),
     ("real", Tensor.real.fget, set_real),
     ("imag", Tensor.imag.fget, set_imag),
 ):
-    setattr(Tensor, name, property(part, write, doc=part.__doc__))
+    setattr(Tensor, name, property(part, trims(write), doc=part.__doc__))

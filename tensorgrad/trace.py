@@ -13,7 +13,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from tensorgrad import graph, node, writes
-from tensorgrad.errors import Stamp, birthplace, user_place
+from tensorgrad.errors import Stamp, birthplace, trim, user_place
 from tensorgrad.op import OPS, Keeps, Op
 
 
@@ -104,11 +104,17 @@ def calling(function: Callable[..., Any]) -> CodeType:
     """
 
     def method(self: Any, *args: Any, **params: Any) -> Any:
-        f: Any = "what to call"
-        return f(self, *args, **params)
+        call: Any = "what to call"
+        trim: Any = "what trims"
+        try:
+            return call(self, *args, **params)
+        except Exception as error:
+            trim(error)
+            raise
 
     code = method.__code__
-    return code.replace(co_consts=tuple(function if c == "what to call" else c for c in code.co_consts))
+    known = {"what to call": function, "what trims": trim}  # by value: the globals are those of the usual function
+    return code.replace(co_consts=tuple(known.get(c, c) for c in code.co_consts))
 
 
 def numbering(usual: Callable[[], int]) -> Callable[[], int]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.data import checked, require_finite, slices
+from tensorgrad.errors import trims
 from tensorgrad.graph import Tensor, raw
 from tensorgrad.nn.functional import sigmoid
 from tensorgrad.nn.module import Module
@@ -46,6 +47,7 @@ class History:
         return ax
 
 
+@trims
 def fit(
     model: Model,
     loss: Callable[[Any, Any], Any],
@@ -85,7 +87,7 @@ def fit(
         for epoch in range(1, epochs + 1):
             history.loss.append(one_epoch(model, loss, optimizer, slices(X, y, batch_size, shuffle=shuffle, rng=rng)))
             if not math.isfinite(history.loss[-1]) and all(map(math.isfinite, history.loss[:-1])):
-                warnings.warn(f"the loss became {history.loss[-1]} in epoch {epoch}: a smaller lr?", stacklevel=2)
+                warnings.warn(f"the loss became {history.loss[-1]} in epoch {epoch}: a smaller lr?", stacklevel=3)
             if held_out is not None or metrics:
                 seen, targets = held_out if held_out is not None else (X, y)
                 prediction = predict(model, seen)
@@ -119,11 +121,8 @@ def one_epoch(model: Model, loss: Callable[[Any, Any], Any], optimizer: Optimize
 @contextmanager
 def bar(epochs: int, progress: bool) -> Iterator[Callable[[dict[str, float], str], None]]:
     """Yield a function that advances a progress bar by an epoch, with its numbers, and prints a line above it."""
-    try:
-        if not progress:
-            raise ImportError
-        from tqdm import tqdm  # an extra: without it there is no bar
-    except ImportError:
+    tqdm = tqdm_if_installed() if progress else None
+    if tqdm is None:
         yield lambda _, line: print(line) if line else None
         return
     with tqdm(total=epochs, unit="epoch") as shown:
@@ -135,6 +134,15 @@ def bar(epochs: int, progress: bool) -> Iterator[Callable[[dict[str, float], str
             shown.update()
 
         yield advance
+
+
+def tqdm_if_installed() -> Any:
+    """Return what makes progress bars, an extra; None without it."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm
 
 
 @contextmanager
@@ -150,6 +158,7 @@ def mode(model: Model, *, training: bool) -> Iterator[None]:
             module.training = was
 
 
+@trims
 def predict(model: Model, X: Any) -> np.ndarray[Any, Any]:
     """Return the model's raw output as an array: in evaluation mode, without recording, in batches.
 
@@ -162,11 +171,13 @@ def predict(model: Model, X: Any) -> np.ndarray[Any, Any]:
     return np.concatenate(parts)
 
 
+@trims
 def accuracy(model: Model, X: Any, y: Any, *, threshold: float = 0.5, from_logits: bool = True) -> float:
     """Return the share of rows that the model gets right; see `evaluate`."""
     return evaluate(model, X, y, threshold=threshold, from_logits=from_logits)[0]
 
 
+@trims
 def evaluate(
     model: Model, X: Any, y: Any, *, threshold: float = 0.5, from_logits: bool = True
 ) -> tuple[float, np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -105,6 +105,13 @@ STEEP: dict[Any, tuple[Trap, ...]] = {  # where the result is finite, and the de
     np.arccosh: (Trap(lambda x: x == 1, "its slope at 1 is infinite", "keep x above 1"),),
 }
 
+CURVED: dict[Any, tuple[Trap, ...]] = {  # where a derivative is finite, and one of it is not
+    np.power: (
+        Trap(lambda x, y: x == 0 and y != round(y), "at 0 this power has few derivatives", "keep x away from 0"),
+    ),
+}
+
+STILL = "0 * inf: the tangent that arrives is exactly 0, and"
 DISCARDED = "0 * inf, as behind a np.where that took the other branch: the gradient that arrives is exactly 0, and"
 SMALLER = "in training, a smaller lr or optim.clip_grad_norm; else scale the arrays down, or compute in logarithms"
 MASKED = "of a row in which everything is -inf, so masked", "leave something, or mask with -1e9"
@@ -143,13 +150,19 @@ def made(fn: Any, elements: tuple[Any, ...], arrays: tuple[Any, ...], out: Any, 
     return "", ""
 
 
-def steep(fn: Any, elements: tuple[Any, ...], g: Any, term: Any) -> tuple[str, str]:
-    """Return what made a gradient nan or inf, and what to do, where `g` arrives and `term` comes out."""
+def steep(fn: Any, elements: tuple[Any, ...], g: Any, term: Any, discarded: str = DISCARDED) -> tuple[str, str]:
+    """Return what made a gradient, or tangent, nan or inf, and what to do, where `g` arrives and `term` comes out."""
     found = match(STEEP.get(fn, ()), elements) or match(MADE.get(fn, ()), elements)
     if g == 0 and np.isnan(term):
         slope, cure = found or ("the slope is infinite or nan", "")
-        return f"{DISCARDED} {slope}", f"{cure}\n  or, behind np.where, {GUARD}" if cure else GUARD
+        return f"{discarded} {slope}", f"{cure}\n  or, behind np.where, {GUARD}" if cure else GUARD
     return found or NAMED.get(getattr(fn, "__name__", ""), ("", ""))
+
+
+def steeper(fn: Any, elements: tuple[Any, ...]) -> tuple[str, str]:
+    """Return what made a derivative of a derivative nan or inf, and what to do; empty texts if that is not known."""
+    traps = (*STEEP.get(fn, ()), *CURVED.get(fn, ()), *MADE.get(fn, ()))
+    return match(traps, elements) or NAMED.get(getattr(fn, "__name__", ""), ("", ""))
 
 
 def match(traps: tuple[Trap, ...], elements: tuple[Any, ...]) -> tuple[str, str] | None:

@@ -1,16 +1,17 @@
-"""Finds where the first NaN or infinity appears, forward or backward: FloatingPointError, at that step, says why."""
+"""Finds where the first NaN or infinity appears, in values, gradients or tangents; FloatingPointError says why."""
 
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.backends import NUMPY
-from tensorgrad.errors import HERE, birthplace, foreign_to_users
+from tensorgrad.errors import HERE, birthplace, foreign_to_users, name_of, shown
 from tensorgrad.graph import raw
 from tensorgrad.node import Leaf, Node
 from tensorgrad.op import Each
-from tensorgrad.traps import made, steep
+from tensorgrad.traps import STILL, made, steep, steeper
 
 FOLDERS = (HERE + "rules", HERE + "nn")  # whose functions consist of steps
 
@@ -48,8 +49,8 @@ def look_at_result(node: Node, out: Any, frame: FrameType) -> None:
 def look_at_seed(node: Node, g: Any) -> None:
     """Raise if the gradient that arrives at a step is nan; a sum of several was looked at when it was made."""
     if not finite(g) and holds(np.isnan, raw(g)):
-        assert node.op is not None
-        raise complaint(node, f"the gradient that arrives at {node.op.name} is nan", "look at backward(gradient=...)")
+        step, what = users(node)
+        raise complaint(step, f"the gradient that arrives at {what} is nan", "look at backward(gradient=...)")
 
 
 def look_at_term(node: Node, g: Any, source: Node, term: Any) -> None:
@@ -69,15 +70,64 @@ def look_at_term(node: Node, g: Any, source: Node, term: Any) -> None:
         if np.shape(each) == node.shape and not finite(each):
             whole = np.asarray(raw(each))
     place = first(np.isnan(whole) if nan else np.isinf(whole))
-    elements: tuple[Any, ...] = ()
-    if whole.shape == node.shape and elementwise(node):
-        elements = tuple(np.broadcast_to(a, node.shape)[place] for a in node.args)
-        arriving = np.broadcast_to(raw(g), node.shape)[place]
-        what, cure = steep(node.op.fn, elements, arriving, whole[place])
-    else:
-        what, cure = steep(node.op.fn, (), None, whole[place])
+    if (step := users(node)[0]) is not node:
+        refuse_higher(step, place, whole)
+    elements = elements_at(place, node, whole)
+    arriving = np.broadcast_to(raw(g), node.shape)[place] if elements else None
+    what, cure = steep(node.op.fn, elements, arriving, whole[place])
     title = f"the gradient of {node.op.name} for {origin(source)} is {whole[place]}{what and ': ' + what}"
-    raise complaint(node, title, cure, place, elements, g=g)
+    raise complaint(node, title, cure, place, elements, moved={"the gradient that arrives": g})
+
+
+def refuse_higher(step: Node, place: tuple[Any, ...], whole: Any, how: str = "backward through") -> None:
+    """Raise for a step of the user's, of which a derivative was derived again, and was nan or inf."""
+    assert step.op is not None
+    elements = elements_at(place, step, whole)
+    what, cure = steeper(step.op.fn, elements)
+    title = f"a higher derivative of {step.op.name} is {whole[place]}{what and ': ' + what}"
+    raise complaint(step, title, cure, place, elements, how=how)
+
+
+def look_at_tangent(node: Node, tangents: Sequence[Any], t: Any) -> None:
+    """Raise if the tangent of a step's result is nan, or inf where nothing it comes from is."""
+    if t is None or finite(t):
+        return
+    step, name = users(node)
+    whole = np.asarray(raw(t))
+    nan, arriving = holds(np.isnan, whole), [raw(x) for x in tangents if x is not None]
+    moved = {f"the tangent of argument {j}": x for j, x in enumerate(tangents) if x is not None}
+    if nan and any(holds(np.isnan, x) for x in arriving):
+        title = f"the tangent that arrives at {name} is nan"
+        raise complaint(step, title, "look at the tangents that were given", how="forward through", moved=moved)
+    if not nan and any(holds(np.isinf, x) for x in (*arriving, *(node.args or ()))):
+        return
+    place = first(np.isnan(whole) if nan else np.isinf(whole))
+    if step is not node:
+        refuse_higher(step, place, whole, "forward through")
+    assert node.op is not None
+    elements = elements_at(place, node, whole)
+    only = np.broadcast_to(arriving[0], node.shape)[place] if elements and len(arriving) == 1 else None
+    what, cure = steep(node.op.fn, elements, only, whole[place], STILL)
+    title = f"the tangent of {name} is {whole[place]}{what and ': ' + what}"
+    raise complaint(node, title, cure, place, elements, how="forward through", moved=moved)
+
+
+def look_at_hook(hook: Any, node: Node, before: Any, after: Any) -> None:
+    """Raise if a hook of the user's made a gradient nan or inf."""
+    if finite(after):
+        return
+    nan = holds(np.isnan, raw(after))
+    if holds(np.isnan, raw(before)) if nan else not finite(before):
+        return
+    code = getattr(hook, "__code__", None)
+    line = f"\n  {shown(code.co_filename, code.co_firstlineno)}" if code is not None else ""
+    raise FloatingPointError(
+        f"a hook, {name_of(hook)}, made the gradient for {origin(node)} "
+        f"{'nan' if nan else 'inf'}{line}\n"
+        f"  it was given: {span(raw(before))}\n"
+        f"  it returned: {span(raw(after))}\n"
+        "  cure: look at what the hook computes; to leave a gradient as it is, it returns None"
+    )
 
 
 def look_at_sum(source: Node, total: Any) -> None:
@@ -114,6 +164,22 @@ def elementwise(node: Node) -> bool:
     return kept and isinstance(fn, np.ufunc) and fn.signature is None
 
 
+def elements_at(place: tuple[Any, ...], node: Node, whole: Any) -> tuple[Any, ...]:
+    """Return the element of each argument that an element of the result, or of a gradient, comes from; () in doubt."""
+    if node.args is None or whole.shape != node.shape or not elementwise(node):
+        return ()
+    return tuple(np.broadcast_to(a, node.shape)[place] for a in node.args)
+
+
+def users(node: Node) -> tuple[Node, str]:
+    """Return the step of the user's that a step belongs to, which a rule may have recorded, and what to call that."""
+    name = ""
+    while (within := getattr(node.seq, "within", None)) is not None:
+        node, name = within, name + "the derivative of "
+    assert node.op is not None
+    return node, name + node.op.name
+
+
 def origin(source: Node | None) -> str:
     """Return where an argument comes from: its name, or the step and the line that made it."""
     if source is None:
@@ -132,19 +198,23 @@ def complaint(
     place: tuple[Any, ...] = (),
     elements: tuple[Any, ...] = (),
     frame: FrameType | None = None,
-    g: Any = None,
+    how: str = "backward through",
+    moved: Mapping[str, Any] | None = None,
 ) -> FloatingPointError:
-    """Return the error: what happened, the user's line, each argument with its range, and what to do."""
+    """Return the error: what happened, the user's line, each argument with its range, and what to do.
+
+    frame: of the recording, if it fails.   how: else, which way the pass went.   moved: what it brought, by name.
+    """
     line = birthplace(node.seq) or "a line outside of tg.debug()"
     within = f", within {name}" if (name := caller(frame)) else ""
-    lines = [title, f"  {'backward through' if frame is None else 'at'} {line}{within}"]
-    for j, (a, source) in enumerate(zip(node.args or (), node.inputs, strict=True)):
+    lines = [title, f"  {how if frame is None else 'at'} {line}{within}"]
+    args = node.inputs if node.args is None else node.args  # a pass has let go of them
+    for j, (a, source) in enumerate(zip(args, node.inputs, strict=True)):
         here = f", {elements[j]:.6g} at {list(place)}" if elements and np.size(a) > 1 else ""
         made_by = birthplace(source.seq) if source is not None else ""
         from_there = f"; from {made_by}" if made_by not in ("", line) else ""
         lines.append(f"  argument {j}, {origin(source)}: {span(a)}{here}{from_there}")
-    if g is not None:
-        lines.append(f"  the gradient that arrives: {span(raw(g))}")
+    lines += [f"  {name}: {span(raw(x))}" for name, x in (moved or {}).items()]
     return FloatingPointError("\n".join([*lines, *([f"  cure: {cure}"] if cure else [])]))
 
 
@@ -163,6 +233,8 @@ def span(x: Any) -> str:
     if isinstance(x, Node):
         return f"{x.dtype} {x.shape}"
     x = np.asarray(x)
+    if x.dtype == object:
+        return "not kept"
     if not x.ndim:
         return f"{x.item():.6g}"
     if x.dtype.kind not in "fciu" or not x.size:

@@ -1,26 +1,36 @@
 """What looks on while `tg.debug()` is on, and is put in the place of names and methods for so long."""
 
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from tensorgrad import autograd, creation, graph
+from tensorgrad import autograd, creation, forward, graph
 from tensorgrad.backends import dtype_of
 from tensorgrad.changes import refuse_changed, sums_of, used
+from tensorgrad.checkpoint import CHECKPOINT
 from tensorgrad.errors import Stamp, foreign_to_users
 from tensorgrad.graph import Tensor
+from tensorgrad.hooks import Hooked
 from tensorgrad.nn.module import Module
 from tensorgrad.node import Node, is_recording
 from tensorgrad.op import Op
 from tensorgrad.severed import KINDS, Cuts, Severed, constant_almost_everywhere, plain
 from tensorgrad.trace import Swap, Trace, tracing
 from tensorgrad.unroll import MOST
-from tensorgrad.values import finite, look_at_result, look_at_seed, look_at_sum, look_at_term
+from tensorgrad.values import (
+    finite,
+    look_at_hook,
+    look_at_result,
+    look_at_seed,
+    look_at_sum,
+    look_at_tangent,
+    look_at_term,
+)
 
 
 class Watch(Trace):
@@ -29,8 +39,8 @@ class Watch(Trace):
     def __init__(self, values: bool, cuts: Cuts | None, changes: bool) -> None:
         super().__init__()
         self.values, self.cuts, self.changes = values, cuts, changes
-        self.pulling = False  # whether a rule runs, whose result is looked at as a whole
-        self.error: Exception | None = None
+        self.within: Node | None = None  # the step whose rule runs, of which the result is looked at as a whole
+        self.error: BaseException | None = None
 
     @property
     def severed(self) -> list[Severed]:
@@ -48,42 +58,65 @@ class Watch(Trace):
         here = frame.f_locals
         node, out = here["node"], here["out"]
         node.seq = number  # what it is about to get
-        if self.cuts is not None and not self.pulling:
+        if self.within is not None:
+            number.within = self.within
+        elif self.cuts is not None:
             self.cuts.use(node.inputs, number)
             if dtype_of(out).kind not in "fc":
                 self.cuts.cut(KINDS["integers"], node.inputs)
-        if self.values and not self.pulling:
+        if self.values and self.within is None:
             self.look(look_at_result, node, out, frame)
         if self.changes:
             number.sums = sums_of(node)
 
     def decide(self, op: Op, args: tuple[Any, ...], _out: Any) -> None:
         """Note that a value left the graph through a function without derivative."""
-        if self.cuts is not None and not self.pulling and is_recording():
+        if self.cuts is not None and self.within is None and is_recording():
             name = op.name
             self.cuts.cut(constant_almost_everywhere(name) if op.kind == "step" else plain(name), nodes_in(args))
 
     def step(self, usual: Callable[..., None], node: Node, g: Any, *more: Any) -> None:
         """Take a step backwards apart, and look at each term before it is added to what came before."""
+        if self.within is not None:  # of what a rule recorded, for the transpose of it
+            usual(node, g, *more)
+            return
         out, args, params, needed, totals, waiting, sums = more
         if self.changes:
             self.look(refuse_changed, node)
         if self.values:
             self.look(look_at_seed, node, g)
         fresh: dict[Node, Any] = {}
-        self.pulling = True
-        try:
-            with np.errstate(all="ignore") if self.values else nullcontext():
-                usual(node, g, out, args, params, needed, fresh, [], set())
-        finally:
-            self.pulling = False
+        with self.inside(node):
+            usual(node, g, out, args, params, needed, fresh, [], set())
         for source, term in fresh.items():
-            if self.values:
+            if self.values and node.op is not CHECKPOINT:
                 self.look(look_at_term, node, g, source, term)
             fine = source in totals and finite(totals[source]) and finite(term)
             autograd.give(source, term, totals, waiting, sums)
             if self.values and fine:
                 self.look(look_at_sum, source, totals[source])
+
+    def advance(self, usual: Callable[..., Any], node: Node, tangents: Sequence[Any], create_graph: bool) -> Any:
+        """Take a step forwards, and look at the tangent of its result."""
+        if self.within is not None:
+            return usual(node, tangents, create_graph)
+        if self.changes:
+            self.look(refuse_changed, node)
+        with self.inside(node):
+            t = usual(node, tangents, create_graph)
+        if self.values and node.op is not CHECKPOINT:
+            self.look(look_at_tangent, node, tangents, t)
+        return t
+
+    @contextmanager
+    def inside(self, node: Node) -> Iterator[None]:
+        """Take what is recorded in the block for the work of a step's rule; a checkpoint's are steps of the user's."""
+        self.within = None if node.op is CHECKPOINT else node
+        try:
+            with np.errstate(all="ignore") if self.values else nullcontext():
+                yield
+        finally:
+            self.within = None
 
     def look(self, look: Callable[..., None], *args: Any) -> None:
         """Look at something; what is raised is known to be a finding, and not a rule's own failure."""
@@ -103,7 +136,7 @@ def watching() -> Watch | None:
 def noting() -> Cuts | None:
     """Return where to note a cut; nothing while a rule runs, or if nobody wants to know."""
     watch = watching()
-    return None if watch is None or watch.pulling else watch.cuts
+    return None if watch is None or watch.within is not None else watch.cuts
 
 
 def nodes_in(args: Any) -> list[Node]:
@@ -220,6 +253,34 @@ class Stepping:
         return step if watch is None else partial(watch.step, step)
 
 
+def advancing(usual: Callable[..., Any]) -> Callable[..., Any]:
+    """Watch the steps forwards."""
+
+    def advanced(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> Any:
+        watch = watching()
+        if watch is None:
+            return usual(node, tangents, create_graph)
+        return watch.advance(usual, node, tangents, create_graph)
+
+    return advanced
+
+
+def hooking(usual: Callable[..., Any]) -> Callable[..., Any]:
+    """Watch what hooks make of gradients, each by itself."""
+
+    def applied(self: Hooked, g: Any) -> Any:
+        watch = watching()
+        if watch is None or not watch.values:
+            return usual(self, g)
+        node = sys._getframe(2).f_locals["node"]  # of the pass
+        for handle in tuple(self.hooks):
+            before, g = g, usual(SimpleNamespace(hooks=[handle]), g)
+            watch.look(look_at_hook, handle.fn, node, before, g)
+        return g
+
+    return applied
+
+
 def once(usual: Callable[..., None]) -> Callable[..., None]:
     """Keep a step that fails from being taken again, to say where, if what failed is not the step but a look at it."""
 
@@ -256,6 +317,7 @@ swap = Swap(
         (autograd, "each_step"): once,
         (autograd, "backpropagate"): passing,
         (autograd, "refuse_stale"): forgetting,
+        (forward, "advanced"): advancing,
         (graph, "is_recording"): asking,
         (creation, "owned"): copying,
     },
@@ -264,5 +326,6 @@ swap = Swap(
         **{method(Tensor.__dict__[name]): leaving(name) for name in ("item", "numpy", "tolist", "detach")},
         method(Tensor.backward): trying,
         method(Module.__call__): entering,
+        method(Hooked.applied): hooking,
     },
 )

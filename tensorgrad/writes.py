@@ -12,6 +12,7 @@ import numpy as np
 
 from tensorgrad.autograd import STEPS, give, match
 from tensorgrad.backends import NUMPY, PLAIN, foreign, getitem, names_places_once, owned
+from tensorgrad.errors import trim
 from tensorgrad.graph import Tensor, compatible, frozen, label, raw, record, stand_in, wrap
 from tensorgrad.node import Array, Leaf, Node, is_recording, tick
 from tensorgrad.op import OPS
@@ -21,24 +22,30 @@ from tensorgrad.views import View
 
 def assign(self: Tensor, index: Any, value: Any) -> None:
     """Do `self[index] = value`, with NumPy's meaning: through views too, and recorded if a gradient can flow."""
-    root, index = writable(self), frozen(raw(index))
-    step = (getitem, {"index": index})
-    path = (*self.path, step) if isinstance(self, View) else (step,)
-    if isinstance(value, View) and value.root is root and same_place(root._data, path, value.path):
-        return  # the second half of y[i] += v, which Python writes as y[i] = y[i].__iadd__(v)
-    value = value if isinstance(value, Tensor) else np.asarray(value)
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        raise TypeError("a tensor holds numbers: join a list of tensors with np.stack first, and write np.nan for None")
-    if foreign(raw(value)):
-        raise TypeError(f"a tensor of NumPy's arrays cannot hold an array of type {type(raw(value)).__name__}")
-    source = value.node if isinstance(value, Tensor) and is_recording() else None
-    if source is not None and root._data.dtype.kind not in "fc":
-        raise TypeError(
-            f"{label(root)} of {root._data.dtype} cannot hold what a gradient flows to: "
-            "make the buffer floating, as in tg.zeros(shape), or assign value.data"
-        )
-    live = survivors(self._data, index) if source is not None else None
-    store(self, root, path, raw(value), source, live)
+    try:
+        root, index = writable(self), frozen(raw(index))
+        step = (getitem, {"index": index})
+        path = (*self.path, step) if isinstance(self, View) else (step,)
+        if isinstance(value, View) and value.root is root and same_place(root._data, path, value.path):
+            return  # the second half of y[i] += v, which Python writes as y[i] = y[i].__iadd__(v)
+        value = value if isinstance(value, Tensor) else np.asarray(value)
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            raise TypeError(
+                "a tensor holds numbers: join a list of tensors with np.stack first, and write np.nan for None"
+            )
+        if foreign(raw(value)):
+            raise TypeError(f"a tensor of NumPy's arrays cannot hold an array of type {type(raw(value)).__name__}")
+        source = value.node if isinstance(value, Tensor) and is_recording() else None
+        if source is not None and root._data.dtype.kind not in "fc":
+            raise TypeError(
+                f"{label(root)} of {root._data.dtype} cannot hold what a gradient flows to: "
+                "make the buffer floating, as in tg.zeros(shape), or assign value.data"
+            )
+        live = survivors(self._data, index) if source is not None else None
+        store(self, root, path, raw(value), source, live)
+    except Exception as error:
+        trim(error)
+        raise
 
 
 def same_place(x: Array, *paths: Path) -> bool:
@@ -145,17 +152,21 @@ def augmented(fn: np.ufunc) -> Callable[[Tensor, Any], Any]:
     """Make a ufunc an augmented assignment, as `t += v`."""
 
     def operate(self: Tensor, other: Any) -> Any:
-        if type(other) not in PLAIN and not compatible(self, other):
-            return NotImplemented
-        if not isinstance(self._data, np.ndarray):
-            return record(fn, (self, other), {})  # it cannot be changed: x += 1 rebinds the name, as in NumPy
-        writable(self)
-        x = self
-        if isinstance(self, View) and fn not in LINEAR and other_lives(other):
-            x = wrap(
-                self._data.copy(), self.node
-            )  # else the node would keep the whole buffer, for the next write to copy
-        return overwrite(self, record(fn, (x, other), {}), exact=fn is np.matmul)
+        try:
+            if type(other) not in PLAIN and not compatible(self, other):
+                return NotImplemented
+            if not isinstance(self._data, np.ndarray):
+                return record(fn, (self, other), {})  # it cannot be changed: x += 1 rebinds the name, as in NumPy
+            writable(self)
+            x = self
+            if isinstance(self, View) and fn not in LINEAR and other_lives(other):
+                x = wrap(
+                    self._data.copy(), self.node
+                )  # else the node would keep the whole buffer, for the next write to copy
+            return overwrite(self, record(fn, (x, other), {}), exact=fn is np.matmul)
+        except Exception as error:
+            trim(error)
+            raise
 
     return operate
 

@@ -1,18 +1,24 @@
 """`tg.debug()`: where nan and inf appear, severed gradients, changed arrays, birthplaces; nothing when it is off."""
 
 import asyncio
+import contextlib
+import gc
 import re
 import threading
+import traceback
 import warnings
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad import autograd, creation, graph, node, writes
+from tensorgrad import autograd, creation, forward, graph, node, writes
 from tensorgrad.autograd import history
+from tensorgrad.errors import HERE
 from tensorgrad.graph import Tensor
+from tensorgrad.hooks import Hooked
 from tensorgrad.op import OPS, Keeps
 from tensorgrad.severed import SeveredGradientWarning
 from tensorgrad.trace import trace, tracing
@@ -252,6 +258,122 @@ def test_a_rule_that_fails_still_explains_itself():
     with pytest.raises(AttributeError) as caught, tg.debug():
         odd(leaf([1.0])).sum().backward()
     assert any("in the derivative of odd" in note for note in caught.value.__notes__)
+
+
+# Tangents, and derivatives of derivatives
+
+
+def power(x):
+    return np.sum(x**1.5)
+
+
+@pytest.mark.parametrize(
+    ("derive", "words"),
+    [
+        (
+            lambda: tg.jvp(np.sqrt, (0.0,), (1.0,)),
+            ["the tangent of sqrt is inf: the slope of a root at 0", "x + 1e-12"],
+        ),
+        (
+            lambda: tg.jvp(np.sqrt, (np.zeros(2),), (np.array([0.0, 1.0]),)),
+            ["the tangent of sqrt is nan: 0 * inf: the tangent that arrives is exactly 0", "0 at [0]", "0 to 1"],
+        ),
+        (lambda: tg.jvp(np.sin, (0.0,), (np.nan,)), ["the tangent that arrives at sin is nan", "that were given"]),
+        (lambda: tg.jvp(lambda x: x * 1e300, (1.0,), (1e300,)), ["the tangent of multiply is inf"]),
+        (
+            lambda: tg.jvp(lambda x: np.linalg.eigh(x)[1], (np.eye(2),), (np.ones((2, 2)),)),
+            ["the tangent of eigh_vectors is nan: two values are equal"],
+        ),
+        (lambda: tg.hvp(np.sqrt, (0.0,), (1.0,)), ["the tangent of sqrt is inf"]),
+        (lambda: tg.jacobian(np.sqrt)(np.zeros(2)), ["the gradient of sqrt", "the slope of a root at 0"]),
+        (lambda: tg.jacobian(lambda x: np.sqrt(x) * np.ones(9))(np.zeros(1)), ["the tangent of sqrt is inf"]),
+        (lambda: tg.hessian(power)(np.zeros(2)), ["a higher derivative of power is", "at 0 this power", "0 at ["]),
+        (lambda: tg.hvp(power, (0.0,), (1.0,)), ["a higher derivative of power is inf", "backward through", "x**1.5"]),
+        (lambda: tg.grad(tg.grad(power))(0.0), ["a higher derivative of power is inf", "x**1.5"]),
+        (
+            lambda: tg.jvp(lambda x: tg.jvp(power, (x,), (1.0,))[1], (0.0,), (1.0,)),
+            ["a higher derivative of power is inf", "forward through", "x**1.5"],
+        ),
+        (lambda: tg.jvp(tg.checkpoint(np.sqrt), (0.0,), (1.0,)), ["the tangent of sqrt is inf"]),
+    ],
+)
+def test_the_step_whose_tangent_or_second_derivative_is_infinite_is_named(derive, words):
+    with finding(FloatingPointError, *words), tg.debug():
+        derive()
+
+
+def test_a_tangent_is_shown_with_the_line_the_arguments_and_what_arrives():
+    with pytest.raises(FloatingPointError) as caught, tg.debug():
+        tg.jvp(np.sqrt, (np.array([4.0, 0.0]),), (np.array([1.0, 2.0]),))
+    lines = str(caught.value).splitlines()
+    assert lines[1].startswith("  forward through test_debug.py:") and "tg.jvp(np.sqrt" in lines[1]
+    assert lines[2:4] == [
+        "  argument 0, a leaf: float64 (2,): 0 to 4, 0 at [1]",
+        "  the tangent of argument 0: float64 (2,): 1 to 2",
+    ]
+    assert lines[4].startswith("  cure: ") and len(lines) == 5
+
+
+def test_finite_tangents_and_second_derivatives_are_those_without_it():
+    x, t = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+
+    def f(x):
+        return np.sum(np.linalg.eigh(x)[1] ** 4) + np.sum(tg.checkpoint(np.tanh)(x @ x))
+
+    def found():
+        return [*tg.jvp(f, (x,), (t,)), tg.hvp(f, (x,), (t,)), tg.jacobian(lambda x: x @ x)(x), tg.hessian(f)(x)]
+
+    with tg.debug():
+        watched = found()
+    for a, b in zip(watched, found(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_an_infinite_tangent_that_arrives_is_passed_on():
+    with tg.debug():
+        assert tg.jvp(lambda x: x * 2.0, (1.0,), (np.inf,))[1] == np.inf
+
+
+# Hooks
+
+
+def spoiled(g):
+    return g * np.array([1.0, np.nan])
+
+
+def test_a_hook_of_a_leaf_that_makes_nan_is_named():
+    w = leaf([1.0, 2.0])
+    w.register_hook(lambda g: g)
+    w.register_hook(spoiled)
+    words = ["a hook, spoiled, made the gradient for 'w' nan", "def spoiled(g)", "given", "2 to 4", "returned", "cure"]
+    with finding(FloatingPointError, *words), tg.debug():
+        (w * w).sum().backward()
+
+
+def test_a_hook_whose_steps_are_recorded_is_shown_with_its_line():
+    w = leaf([1.0, 2.0])
+    w.register_hook(spoiled)
+    with finding(FloatingPointError, "multiply was given nan", "return g * np.array([1.0, np.nan])"), tg.debug():
+        tg.gradients(np.sum(w * w), [w], create_graph=True)
+
+
+def test_a_hook_of_a_result_that_makes_nan_is_named():
+    w = leaf([1.0, 2.0])
+    y = np.exp(w)
+    y.register_hook(spoiled)
+    with finding(FloatingPointError, "a hook, spoiled, made the gradient for the result of exp nan"), tg.debug():
+        y.sum().backward()
+
+
+def test_hooks_that_make_numbers_do_as_without_it():
+    w, seen = leaf([1.0, 2.0]), []
+    w.register_hook(lambda g: seen.append(g.tolist()))
+    w.register_hook(lambda g: g * 3.0)
+    handle = w.register_hook(lambda g: handle.remove() or g + 1.0)
+    with tg.debug():
+        (w * w).sum().backward(retain_graph=True)
+    assert seen == [[2.0, 4.0]]
+    np.testing.assert_array_equal(w.grad, [7.0, 13.0])
 
 
 # Severed gradients
@@ -575,6 +697,52 @@ def test_an_array_that_no_derivative_reads_may_change():
     np.testing.assert_array_equal(w.grad, [1.0, 1.0])
 
 
+@pytest.mark.parametrize(
+    "derive",
+    [
+        lambda f: tg.jvp(f, (np.ones(2),), (np.ones(2),)),
+        lambda f: tg.hvp(f, (np.ones(2),), (np.ones(2),)),
+        lambda f: tg.grad(f)(np.ones(2)),
+        lambda f: tg.jacobian(f)(np.ones(2)),
+    ],
+)
+def test_every_transform_finds_a_changed_array(derive):
+    batch = np.ones(2)
+
+    def f(x):
+        y = x * batch
+        batch[:] = 7.0
+        return y.sum()
+
+    with finding(RuntimeError, "argument 1 of multiply, a constant, was changed", "y = x * batch", "7"), tg.debug():
+        derive(f)
+
+
+@pytest.mark.parametrize("applied", [lambda f, w, a: f(w, a), lambda f, w, a: f(w, more={"scale": [a]})])
+def test_an_array_that_a_checkpoint_was_given_and_that_is_changed_is_found(applied):
+    @tg.checkpoint
+    def scaled(x, scale=0.0, more=None):
+        return x * (more["scale"][0] if more else scale)
+
+    scale = np.array([2.0])
+    with finding(RuntimeError, "of scaled, which is checkpointed, was changed", "used at", "5", "cure"), tg.debug():
+        y = applied(scaled, leaf([1.0]), scale)
+        scale[:] = 5.0
+        y.sum().backward()
+
+
+def test_a_parameter_may_be_replaced_that_no_tangent_reads():
+    b = leaf([0.0, 0.0], "b")
+
+    def f(x):
+        y = x * 2.0 + b
+        b.data = np.ones(2)
+        return y
+
+    with tg.debug(severed=False):
+        np.testing.assert_array_equal(tg.jvp(f, (np.ones(2),), (np.ones(2),))[1], [2.0, 2.0])
+
+
 def test_a_parameter_that_no_derivative_reads_may_be_replaced():
     w, b = leaf([1.0, 2.0]), leaf([0.0, 0.0], "b")
     with tg.debug():
@@ -613,6 +781,17 @@ def test_replaced_data_is_refused_with_the_lines_of_both():
         tg.debug(),
     ):
         y = w * w
+        w.data = np.zeros(1)
+        y.backward()
+
+
+def test_data_that_is_replaced_after_a_checkpoint_had_used_it_is_refused():
+    w = leaf([1.0])
+    with (
+        finding(RuntimeError, "'w' was replaced after checkpoint had used it", "(replaced at", "w.data = "),
+        tg.debug(),
+    ):
+        y = tg.checkpoint(np.sin)(w)
         w.data = np.zeros(1)
         y.backward()
 
@@ -661,9 +840,9 @@ def swapped():
     functions = [Tensor.__dict__["data"].fget, Tensor.item, Tensor.numpy, Tensor.tolist, Tensor.detach, Tensor.backward]
     names = [
         *(graph.tick, node.tick, writes.tick, graph.unrecorded, graph.is_recording, creation.owned, Keeps.everything),
-        *(autograd.STEPS, autograd.each_step, autograd.backpropagate, autograd.refuse_stale),
+        *(autograd.STEPS, autograd.each_step, autograd.backpropagate, autograd.refuse_stale, forward.advanced),
     ]
-    return [f.__code__ for f in (*functions, tg.nn.Module.__call__)], names, [*vars(Tensor).values()]
+    return [f.__code__ for f in (*functions, tg.nn.Module.__call__, Hooked.applied)], names, [*vars(Tensor).values()]
 
 
 def is_as(before):
@@ -697,9 +876,10 @@ def test_a_finding_puts_everything_back():
 def test_a_warning_that_is_an_error_puts_everything_back():
     before = swapped()
     w, v = leaf([1.0]), leaf([1.0], "v")
-    with pytest.raises(SeveredGradientWarning), tg.debug():
+    with pytest.raises(SeveredGradientWarning) as caught, tg.debug():
         by_data(w, v).backward()
     assert is_as(before)
+    assert {frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)} == {__file__}
 
 
 def test_gradients_are_the_same_with_it_and_without():
@@ -746,6 +926,82 @@ def test_one_switch_can_be_entered_again_inside_of_itself():
         with finding(FloatingPointError, "log"):
             np.log(leaf([0.0]))
     assert is_as(before)
+
+
+def log_of_zero(w):
+    np.log(w * 0.0)
+
+
+def of_a_row(w):
+    return np.linalg.inv(w)
+
+
+def caught_inside(w):
+    with pytest.raises(FloatingPointError):
+        np.log(w * 0.0)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        log_of_zero,
+        of_a_row,
+        caught_inside,
+        lambda w: tg.debug()(log_of_zero)(w),
+        lambda w: np.sqrt(w * 0.0).sum().backward(),
+        lambda w: tg.jvp(lambda x: np.sqrt(x * w), (np.zeros(2),), (np.ones(2),)),
+        lambda w: tg.grad(tg.grad(lambda x: (x * w.sum()) ** 1.5))(0.0),
+    ],
+)
+def test_a_finding_that_is_gone_holds_no_array(mistake):
+    w = leaf([1.0, 2.0])
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(FloatingPointError, ValueError), tg.debug(severed=False):
+            mistake(w)
+        held = weakref.ref(w)
+        del w
+        assert held() is None
+    finally:
+        gc.enable()
+
+
+def test_a_pass_that_an_error_stopped_in_an_inner_block_names_nothing():
+    w = leaf([0.0])
+    with finding(FloatingPointError, "sqrt"), tg.debug(), tg.debug():
+        np.sqrt(w).sum().backward()
+
+
+class Failing(tg.nn.Module):
+    def forward(self, x):
+        return x @ np.ones(9)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda: np.log(leaf([0.0])),
+        lambda: leaf([-1.0]) ** 0.5,
+        lambda: 1.0 / leaf([0.0]),
+        lambda: leaf([1e200, 1e200]).prod(),
+        lambda: tg.nn.softmax(leaf([1.0]) * -np.inf),
+        lambda: np.sqrt(leaf([0.0])).sum().backward(),
+        lambda: tg.checkpoint(np.sqrt)(leaf([0.0])).sum().backward(),
+        lambda: tg.grad(lambda x: np.sum(np.sqrt(x)))(np.zeros(2)),
+        lambda: tg.jvp(np.sqrt, (0.0,), (1.0,)),
+        lambda: tg.hessian(power)(np.zeros(2)),
+        lambda: tg.nn.Linear(2, 2)(np.full((1, 2), np.nan)),
+        lambda: Failing()(leaf([1.0, 2.0])),
+        lambda: leaf([1.0, 2.0]).item(),
+        lambda: setattr(leaf([1.0]), "data", np.ones(2)),
+    ],
+)
+def test_an_error_shows_no_frame_of_ours(mistake):
+    with pytest.raises((FloatingPointError, ValueError)) as caught, tg.debug(severed=False):
+        mistake()
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert [frame.filename for frame in frames if frame.filename.startswith(HERE)] == []
 
 
 def test_it_decorates_functions():

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends import astype, dtype_of
+from tensorgrad.errors import trims
 from tensorgrad.graph import Tensor, raw
 from tensorgrad.nn.functional import (
     log_softmax,
@@ -20,6 +21,7 @@ from tensorgrad.nn.functional import (
 SUM_TOLERANCE = 1e-3  # probabilities may come in float16
 
 
+@trims
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Return the cross entropy between `labels` and softmax(`logits`), in nats, averaged over the batch.
 
@@ -58,6 +60,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return softmax_cross_entropy(logits, labels=values)
 
 
+@trims
 def binary_cross_entropy(logits: Any, targets: Any, *, from_logits: bool = True) -> Any:
     """Return the cross entropy between `targets` and sigmoid(`logits`), in nats, averaged over all elements.
 
@@ -76,6 +79,7 @@ def binary_cross_entropy(logits: Any, targets: Any, *, from_logits: bool = True)
     return np.mean(probability_cross_entropy(logits, targets))
 
 
+@trims
 def mse_loss(prediction: Any, target: Any) -> Any:
     """Return the mean of (prediction - target)**2 over all elements.
 
@@ -134,5 +138,5 @@ def warn_if_squashed(logits: Any, activation: Any, loss: str, name: str) -> None
         warnings.warn(
             f"{loss} takes logits, but was given the output of a {name}: leave the {name} out"
             + (", or pass from_logits=False" if name == "sigmoid" else ""),
-            stacklevel=3,
+            stacklevel=4,  # the user's line, above `trims`
         )

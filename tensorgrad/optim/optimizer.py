@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tensorgrad.errors import trim, trims
 from tensorgrad.optim import inplace
 from tensorgrad.optim.flat import Flat
 from tensorgrad.optim.updates import Moments, Squares, Velocity, adam, momentum, rmsprop, sgd
@@ -23,6 +24,7 @@ class Optimizer:
     in_place: ClassVar[Callable[..., inplace.Kernel]]
     state_type: ClassVar[type[Any]]
 
+    @trims
     def __init__(self, params: Iterable[Parameter], lr: float, **options: Any) -> None:
         if callable(getattr(params, "parameters", None)):
             raise TypeError(f"pass the parameters of {type(params).__name__}, not itself: model.parameters()")
@@ -50,6 +52,7 @@ class Optimizer:
         return self._lr
 
     @lr.setter
+    @trims
     def lr(self, lr: float) -> None:
         lr = float(lr)  # a NumPy scalar would lift float32 parameters
         if not (lr >= 0 and math.isfinite(lr)):
@@ -58,25 +61,29 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that requires a gradient. Raises RuntimeError, naming it, if one has none."""
-        nodes = [p.node for p in self.params]  # a node where a gradient is required
-        if missing := [node for node in nodes if node is not None and node.grad is None]:
-            i = nodes.index(missing[0])
-            raise RuntimeError(
-                f"{self.params[i].name or f'parameter {i}'} requires a gradient and has none at step(): "
-                "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
-            )
-        if nodes != self.nodes:
-            self.choose(nodes)
-        for flat in self.flats:
-            if not flat.adopt():
-                self.load_state_dict(self.state_dict())  # sorts them anew by dtype
-                return self.step()
-        for flat in self.flats:
-            flat.update(self._lr)
-        for i, state in self.states.items():
-            if (p := self.params[i]).node is not None:
-                p.data, self.states[i] = type(self).update(p.data, p.grad, state, lr=self._lr, **self.options)
-        return None
+        try:
+            nodes = [p.node for p in self.params]  # a node where a gradient is required
+            if missing := [node for node in nodes if node is not None and node.grad is None]:
+                i = nodes.index(missing[0])
+                raise RuntimeError(
+                    f"{self.params[i].name or f'parameter {i}'} requires a gradient and has none at step(): "
+                    "call backward() on a loss that depends on it first, or freeze it with requires_grad = False"
+                )
+            if nodes != self.nodes:
+                self.choose(nodes)
+            for flat in self.flats:
+                if not flat.adopt():
+                    self.load_state_dict(self.state_dict())  # sorts them anew by dtype
+                    self.step()
+                    return
+            for flat in self.flats:
+                flat.update(self._lr)
+            for i, state in self.states.items():
+                if (p := self.params[i]).node is not None:
+                    p.data, self.states[i] = type(self).update(p.data, p.grad, state, lr=self._lr, **self.options)
+        except Exception as error:
+            trim(error)
+            raise
 
     def choose(self, nodes: list[Any]) -> None:
         """Take the parameters that have nodes to be those that require a gradient."""
@@ -135,6 +142,7 @@ class Optimizer:
                     found[i] = self.state_type(*(t if name == "t" else next(kept) for name in self.state_type._fields))
         return found
 
+    @trims
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises KeyError or ValueError if it is not of these parameters."""
         if "lr" not in state:
@@ -183,6 +191,7 @@ class SGD(Optimizer):
 
     update, in_place, state_type = sgd, inplace.sgd, Velocity
 
+    @trims
     def __init__(
         self,
         params: Iterable[Parameter],
@@ -213,6 +222,7 @@ class Momentum(Optimizer):
 
     update, in_place, state_type = momentum, inplace.momentum, Velocity
 
+    @trims
     def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9) -> None:
         super().__init__(params, lr, beta=require_fraction("beta", beta))
 
@@ -222,6 +232,7 @@ class RMSProp(Optimizer):
 
     update, in_place, state_type = rmsprop, inplace.rmsprop, Squares
 
+    @trims
     def __init__(self, params: Iterable[Parameter], lr: float = 0.01, *, beta: float = 0.9, eps: float = 1e-8) -> None:
         super().__init__(params, lr, beta=require_fraction("beta", beta), eps=eps)
         self.refuse_complex()
@@ -232,6 +243,7 @@ class Adam(Optimizer):
 
     update, in_place, state_type = adam, inplace.adam, Moments
 
+    @trims
     def __init__(
         self,
         params: Iterable[Parameter],
@@ -252,6 +264,7 @@ def require_fraction(name: str, value: float) -> float:
     return float(value)
 
 
+@trims
 def clip_grad_norm(params: Iterable[Parameter], max_norm: float) -> float:
     """Scale all gradients together so that their joint 2-norm is at most `max_norm`; return the norm before.
 
