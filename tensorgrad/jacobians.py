@@ -35,7 +35,7 @@ def blocks(y: Any, xs: Sequence[Tensor], nested: bool) -> list[Any]:
     hooked = Hooked.used and any(type(node.params) is Hooked for node in history(y.node))
     batched = not (nested or watched or hooked) and all(type(t._data) in BATCHED for t in (y, *xs))
     forward = y.dtype.kind == "c"
-    if not forward and not hooked and not any(x.dtype.kind == "c" for x in xs):  # else gradients are asked for
+    if not forward and not (hooked or watched) and not any(x.dtype.kind == "c" for x in xs):  # which take gradients
         forward = DEARER * sum(x.size for x in xs) < y.size
     if batched:
         try:
