@@ -1,0 +1,193 @@
+"""Orders what stands in each row, left to right, so that few lines cross and every group stays in one piece.
+
+Sweeps down and up sort each row by the mean place of neighbours (Sugiyama, Tagawa, Toda 1981). What is in a group moves
+with it, and two groups that share several rows keep their order in all of them, as in Sander 1999: the row where a
+sweep meets both first decides, and the following ones give way.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from tensorgrad.viz.layout.cells import Cells, Tree
+from tensorgrad.viz.layout.strands import Strands
+
+SWEEPS = 12
+PATIENCE = 3  # sweeps without fewer crossings, after which no more follow
+SWEPT = 150_000  # above so many cells and points, the first order is kept
+SWITCHED = 3_000  # above so many, neighbours are not switched
+
+Rows = list[list[int]]
+
+
+def order(cells: Cells, strands: Strands, tree: Tree) -> Rows:
+    """Return what stands in each row, from the left."""
+    rows: Rows = [[] for _ in range(max(strands.row, default=-1) + 1)]
+    for i, r in enumerate(strands.row):
+        rows[r].append(i)
+    ups: list[list[int]] = [[] for _ in strands.row]
+    downs: list[list[int]] = [[] for _ in strands.row]
+    aside: list[list[int]] = [[] for _ in strands.row]  # of `downs`, those of boxes to the left in a cell
+    lean_up, lean_down = [0.0] * len(strands.row), [0.0] * len(strands.row)
+    for upper, lower, s, t, _ in strands.segments:
+        ups[lower].append(upper)
+        downs[upper].append(lower)
+        if s >= 0 and cells.head[upper] != s:
+            aside[upper].append(lower)
+            lean_up[lower] -= 0.5
+        if t >= 0 and cells.head[lower] != t:
+            lean_down[upper] -= 0.5
+    place = [0] * len(strands.row)
+    grouped = [any(strands.group[i] for i in row) for row in rows]
+
+    def arrange(r: int, value: Sequence[float], fixed: list[int]) -> None:
+        """Sort row r by value, where the groups that reach from row `fixed` keep the order that they have there."""
+        row = rows[r]
+        if grouped[r]:
+            sort_grouped(row, value, fixed, strands.group, tree, place)
+        else:
+            row.sort(key=value.__getitem__)
+        for p, i in enumerate(row):
+            place[i] = p
+
+    first = seeds(cells, strands)
+    for r in range(len(rows)):
+        arrange(r, first, rows[r - 1] if r else [])
+    if len(strands.row) > SWEPT:
+        return rows
+    best, fewest = [row[:] for row in rows], crossings(rows, downs, aside, place)
+    value = [0.0] * len(strands.row)
+    waited = 0
+    for sweep in range(SWEEPS):
+        if not fewest or waited == PATIENCE:
+            break
+        beside, lean = (ups, lean_up) if sweep % 2 == 0 else (downs, lean_down)
+        steps = range(1, len(rows)) if sweep % 2 == 0 else range(len(rows) - 2, -1, -1)
+        back = -1 if sweep % 2 == 0 else 1
+        for r in steps:
+            last = -1.0
+            for i in rows[r]:
+                near = beside[i]
+                if near:
+                    last = (sum([place[j] for j in near]) + lean[i]) / len(near)
+                value[i] = last  # without neighbours: stays right of what it is right of
+            arrange(r, value, rows[r + back])
+        now = crossings(rows, downs, aside, place)
+        waited += 1
+        if now < fewest:
+            best, fewest, waited = [row[:] for row in rows], now, 0
+    if fewest and len(strands.row) <= SWITCHED:
+        switch(best, ups, downs, place, strands.group)
+    return best
+
+
+def seeds(cells: Cells, strands: Strands) -> list[float]:
+    """Return the order to begin with: cells as they were given, points with the links that pass them."""
+    seed = [float(i) for i in range(strands.cells)] + [0.0] * (len(strands.row) - strands.cells)
+    for (_, t, _), passed in zip(cells.links, strands.points, strict=True):
+        for i in passed:
+            seed[i] = cells.of[t]
+    return seed
+
+
+def sort_grouped(
+    row: list[int], value: Sequence[float], fixed: list[int], group: list[int], tree: Tree, place: list[int]
+) -> None:
+    """Sort a row by value, with the groups in it by their mean, and those that are in `fixed` as they are there."""
+    total: dict[int, float] = {}
+    count: dict[int, int] = {}
+    begin: dict[int, int] = {}
+    for i in row:
+        g = group[i]
+        while g:
+            total[g] = total.get(g, 0.0) + value[i]
+            count[g] = count.get(g, 0) + 1
+            begin.setdefault(g, place[i])
+            g = tree.parent[g]
+    kept: dict[int, list[int]] = {}  # by the group around them, those that keep their order
+    seen = set[int]()
+    for i in fixed:
+        g = group[i]
+        while g and g not in seen:
+            seen.add(g)
+            if g in total:
+                kept.setdefault(tree.parent[g], []).append(g)
+            g = tree.parent[g]
+    mean = {g: total[g] / count[g] for g in total}
+    rank = dict(begin)
+    for siblings in kept.values():
+        make_rise(siblings, mean, count)
+        for p, g in enumerate(siblings):
+            rank[g] = p
+    key: dict[int, tuple[tuple[float, int, int], ...]] = {0: ()}
+    for g in sorted(total):  # each after the one around it
+        key[g] = (*key[tree.parent[g]], (mean[g], rank[g], g))
+    row.sort(key=lambda i: (*key[group[i]], (value[i], place[i], -1)))
+
+
+def make_rise(groups: list[int], mean: dict[int, float], count: dict[int, int]) -> None:
+    """Replace means by the nearest that do not fall along `groups`: neighbours that fall share theirs."""
+    runs: list[tuple[float, int, int]] = []  # mean, weight, groups
+    for g in groups:
+        value, weight, length = mean[g], count[g], 1
+        while runs and runs[-1][0] > value:
+            other, w, n = runs.pop()
+            value, weight, length = (other * w + value * weight) / (w + weight), w + weight, length + n
+        runs.append((value, weight, length))
+    at = iter(groups)
+    for value, _, length in runs:
+        for _ in range(length):
+            mean[next(at)] = value
+
+
+def crossings(rows: Rows, downs: list[list[int]], aside: list[list[int]], place: list[int]) -> int:
+    """Return how many pairs of lines cross."""
+    crossed = 0
+    for row in rows:
+        ends: list[int] = []
+        for i in row:
+            for near in (aside[i], [j for j in downs[i] if j not in aside[i]]) if aside[i] else (downs[i],):
+                if not near:
+                    continue
+                lower = sorted([place[j] for j in near])
+                if ends and lower[0] < ends[-1]:
+                    for p in lower:
+                        crossed += len(ends) - bisect_right(ends, p)
+                    ends += lower
+                    ends.sort()
+                else:
+                    ends += lower
+    return crossed
+
+
+def switch(rows: Rows, ups: list[list[int]], downs: list[list[int]], place: list[int], group: list[int]) -> None:
+    """Switch neighbours of the same group where fewer lines cross then (Gansner et al. 1993), in place."""
+    for row in rows:
+        for p, i in enumerate(row):
+            place[i] = p
+    for _ in range(4):
+        better = False
+        for row in rows:
+            for p in range(len(row) - 1):
+                a, b = row[p], row[p + 1]
+                if group[a] != group[b]:
+                    continue
+                gain = excess(ups[a], ups[b], place) + excess(downs[a], downs[b], place)
+                if gain > 0:
+                    row[p], row[p + 1] = b, a
+                    place[a], place[b] = p + 1, p
+                    better = True
+        if not better:
+            return
+
+
+def excess(left: list[int], right: list[int], place: list[int]) -> int:
+    """Return how many crossings fewer there are if the lines of `left` and `right` change sides."""
+    if not left or not right:
+        return 0
+    total = 0
+    for i in left:
+        a = place[i]
+        for j in right:
+            b = place[j]
+            total += (a > b) - (a < b)
+    return total

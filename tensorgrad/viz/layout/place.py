@@ -1,0 +1,233 @@
+"""Gives everything its x: lines straight where they can be, the main path in one vertical, the rest near its neighbours.
+
+What one straight line joins moves as one block (Brandes, Köpf 2001). The edges of groups are blocks too, which reach
+over all rows of the group and have their place between its members and the others, as in Sander 1999.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tensorgrad.viz.layout.cells import Tree
+from tensorgrad.viz.layout.data import BOX_GAP, LINE_GAP, PAD
+from tensorgrad.viz.layout.order import Rows
+from tensorgrad.viz.layout.strands import Strands
+
+ROUNDS = 10
+Segment = tuple[int, int, float, float, float]  # upper, lower, how far from their centres it ends, weight
+
+
+@dataclass(slots=True)
+class Lines:
+    """The rows with the edges of groups: of group g the left one is number n + 2 g, the right one n + 2 g + 1."""
+
+    rows: Rows
+    n: int
+    apart: dict[tuple[int, int], float]  # how far a pair of neighbours must be apart, at least
+
+
+def with_edges(rows: Rows, left: list[float], right: list[float], strands: Strands, tree: Tree) -> Lines:
+    """Return the rows with the edges of groups, and the distances that neighbours keep."""
+    n = len(strands.row)
+    full: Rows = []
+    apart: dict[tuple[int, int], float] = {}
+    for row in rows:
+        line: list[int] = []
+        inside = 0
+        for i in row:
+            g = strands.group[i]
+            if g != inside:
+                common = tree.common(g, inside)
+                while inside != common:
+                    line.append(n + 2 * inside + 1)
+                    inside = tree.parent[inside]
+                entered = []
+                while g != common:
+                    entered.append(n + 2 * g)
+                    g = tree.parent[g]
+                line += reversed(entered)
+                inside = strands.group[i]
+            line.append(i)
+        while inside:
+            line.append(n + 2 * inside + 1)
+            inside = tree.parent[inside]
+        full.append(line)
+        for a, b in pairwise(line):
+            if a >= n or b >= n:
+                if (a, b) not in apart or a < n or b < n:
+                    apart[a, b] = edge_gap(a, b, n) + (right[a] if a < n else 0.0) + (left[b] if b < n else 0.0)
+            else:
+                boxes = (a < strands.cells) + (b < strands.cells)
+                apart[a, b] = right[a] + left[b] + (BOX_GAP if boxes == 2 else LINE_GAP)
+    for g in range(1, len(tree.groups)):
+        if strands.last[g] >= 0:
+            apart[n + 2 * g, n + 2 * g + 1] = max(tree.groups[g].width, 2 * PAD)
+    return Lines(full, n, apart)
+
+
+def edge_gap(a: int, b: int, n: int) -> float:
+    """Return the distance between two neighbours, one or both of which are the edge of a group."""
+    inside = (a >= n and (a - n) % 2 == 0) or (b >= n and (b - n) % 2 == 1)
+    return PAD if inside else BOX_GAP if a >= n and b >= n else LINE_GAP + 4
+
+
+def align(lines: Lines, strands: Strands, segments: Sequence[Segment], main: set[tuple[int, int]]) -> list[int]:
+    """Return the block of each cell, point and edge: what one vertical line joins, by the number of its uppermost.
+
+    Lines are made straight in turn, the main path first, then what joins two points, then the heaviest and those
+    nearest to the middle of the others at their ends: where they cross no edge of a group and no straight line.
+    """
+    total = lines.n + 2 * len(strands.first)
+    place = [0] * total
+    for line in lines.rows:
+        for p, i in enumerate(line):
+            place[i] = p
+    per_gap: list[list[Segment]] = [[] for _ in lines.rows]
+    ups: list[list[int]] = [[] for _ in range(lines.n)]
+    downs: list[list[int]] = [[] for _ in range(lines.n)]
+    for segment in segments:
+        upper, lower, from_centre, to_centre, _ = segment
+        ups[lower].append(place[upper])
+        downs[upper].append(place[lower])
+        if not from_centre and not to_centre:
+            per_gap[strands.row[upper]].append(segment)
+    for ends in (ups, downs):
+        for near in ends:
+            near.sort()
+    root = list(range(total))
+    above = lines.rows[0] if lines.rows else []
+    where: dict[int, int] = {}
+    for r, gap in enumerate(per_gap):
+        if not gap:
+            continue
+        above, below = lines.rows[r], lines.rows[r + 1]
+        edges_below = {i: p for p, i in enumerate(below) if i >= lines.n}
+        where = {i: p for p, i in enumerate(above) if i >= lines.n}
+        taken = sorted((p, edges_below[i]) for i, p in where.items() if i in edges_below)
+        ranked = []
+        for upper, lower, _, _, weight in gap:
+            first = (upper, lower) in main
+            points = (upper >= strands.cells) + (lower >= strands.cells)
+            off = off_middle(ups[lower], place[upper]) + off_middle(downs[upper], place[lower])
+            ranked.append((not first, points < 2, -weight, off, place[upper], place[lower], upper, lower))
+        ranked.sort()
+        for *_, p, q, upper, lower in ranked:
+            at = bisect_left(taken, (p, q))
+            if at and (taken[at - 1][0] == p or taken[at - 1][1] >= q):
+                continue
+            if at < len(taken) and (taken[at][0] == p or taken[at][1] <= q):
+                continue
+            taken.insert(at, (p, q))
+            root[lower] = root[upper]
+    return root
+
+
+def off_middle(places: list[int], place: int) -> float:
+    """Return how far the line to `place` is from the middle of all lines, in lines."""
+    return abs(places.index(place) - (len(places) - 1) / 2)
+
+
+def settle(
+    lines: Lines, root: list[int], segments: Sequence[Segment], pinned: int, rounds: int = ROUNDS
+) -> list[float]:
+    """Return the x of each cell, point and edge, with the block of `pinned` at 0.
+
+    In each round, every block is wanted at the mean of what it is linked with. One pass from the left pushes blocks to
+    the right until none is too near to another, one from the right pushes them to the left: half way between, none is
+    too near either, and neither side is favoured.
+    """
+    gaps: dict[tuple[int, int], float] = {}
+    for (a, b), distance in lines.apart.items():
+        pair = (root[a], root[b])
+        gaps[pair] = max(gaps.get(pair, 0.0), distance)
+    blocks = in_line(sorted({r for line in lines.rows for i in line for r in (root[i],)}), gaps)
+    number = {r: k for k, r in enumerate(blocks)}
+    m = len(blocks)
+    before: list[list[tuple[int, float]]] = [[] for _ in blocks]
+    after: list[list[tuple[int, float]]] = [[] for _ in blocks]
+    for (a, b), distance in gaps.items():
+        before[number[b]].append((number[a], distance))
+        after[number[a]].append((number[b], distance))
+    pulls: list[list[tuple[int, float, float]]] = [[] for _ in blocks]
+    for upper, lower, s, t, weight in segments:
+        a, b = number[root[upper]], number[root[lower]]
+        if a != b:
+            pulls[a].append((b, t - s, weight))
+            pulls[b].append((a, s - t, weight))
+    low, high = [float("-inf")] * m, [float("inf")] * m
+    if m:
+        pin = number[root[pinned]]
+        low[pin] = high[pin] = 0.0
+        for k in range(pin + 1, m):
+            low[k] = max([low[j] + d for j, d in before[k]], default=low[k])
+        for k in range(pin - 1, -1, -1):
+            high[k] = min([high[j] - d for j, d in after[k]], default=high[k])
+    edge = [r >= lines.n for r in blocks]
+    left_edge = [e and (r - lines.n) % 2 == 0 for e, r in zip(edge, blocks, strict=True)]
+    x = [0.0] * m
+    for turn in range(rounds):
+        want = x[:]
+        if turn:
+            for k in range(m):
+                if edge[k]:  # close to what the group holds
+                    want[k] = (
+                        min([x[j] - d for j, d in after[k]]) if left_edge[k] else max([x[j] + d for j, d in before[k]])
+                    )
+                elif pulls[k]:
+                    total = weights = 0.0
+                    for j, offset, w in pulls[k]:
+                        total += (x[j] + offset) * w
+                        weights += w
+                    want[k] = total / weights
+        x = between(want, low, high, before, after)
+    for k in range(m):
+        if edge[k] and not left_edge[k]:
+            x[k] = max([x[j] + d for j, d in before[k]])
+    for k in range(m - 1, -1, -1):
+        if left_edge[k]:
+            x[k] = min([x[j] - d for j, d in after[k]])
+    return [x[number[r]] if r in number else 0.0 for r in root]
+
+
+def in_line(roots: list[int], gaps: dict[tuple[int, int], float]) -> list[int]:
+    """Return the blocks so that each follows those to its left."""
+    waits = dict.fromkeys(roots, 0)
+    after: dict[int, list[int]] = {r: [] for r in roots}
+    for a, b in gaps:
+        waits[b] += 1
+        after[a].append(b)
+    line = [r for r in roots if not waits[r]]
+    for r in line:  # grows while it is read
+        for b in after[r]:
+            waits[b] -= 1
+            if not waits[b]:
+                line.append(b)
+    assert len(line) == len(roots), "blocks stand in a circle"
+    return line
+
+
+def between(
+    want: list[float],
+    low: list[float],
+    high: list[float],
+    before: list[list[tuple[int, float]]],
+    after: list[list[tuple[int, float]]],
+) -> list[float]:
+    """Return places near those wanted, within the bounds, that keep all distances."""
+    m = len(want)
+    want = [min(max(w, a), b) for w, a, b in zip(want, low, high, strict=True)]
+    pushed_right, pushed_left = want[:], want[:]
+    for k in range(m):
+        x = pushed_right[k]
+        for j, d in before[k]:
+            if pushed_right[j] + d > x:
+                x = pushed_right[j] + d
+        pushed_right[k] = x
+    for k in range(m - 1, -1, -1):
+        x = pushed_left[k]
+        for j, d in after[k]:
+            if pushed_left[j] - d < x:
+                x = pushed_left[j] - d
+        pushed_left[k] = x
+    return [(a + b) / 2 for a, b in zip(pushed_right, pushed_left, strict=True)]
