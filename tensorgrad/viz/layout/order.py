@@ -12,6 +12,7 @@ from tensorgrad.viz.layout.cells import Cells, Tree
 from tensorgrad.viz.layout.strands import Strands
 
 SWEEPS = 12
+SWITCHES = 8  # passes over all rows
 PATIENCE = 3  # sweeps without fewer crossings, after which no more follow
 SWEPT = 150_000  # above so many cells and points, the first order is kept
 SWITCHED = 3_000  # above so many, neighbours are not switched
@@ -19,24 +20,33 @@ SWITCHED = 3_000  # above so many, neighbours are not switched
 Rows = list[list[int]]
 
 
+class Ends:
+    """Where lines end: what the lines of each cell or point lead up and down to.
+
+    Line ends are numbered as what they are at, and by n more where they are at a box to the left in its cell.
+    """
+
+    def __init__(self, cells: Cells, strands: Strands) -> None:
+        n = len(strands.row)
+        self.ups: list[list[int]] = [[] for _ in range(n)]
+        self.downs: list[list[int]] = [[] for _ in range(n)]
+        self.sides: dict[int, tuple[list[int], list[int]]] = {}  # `downs` of a cell's left, and of its head
+        for upper, lower, s, t, _ in strands.segments:
+            from_left = s >= 0 and cells.head[upper] != s
+            to_left = t >= 0 and cells.head[lower] != t
+            self.ups[lower].append(upper + n * from_left)
+            self.downs[upper].append(lower + n * to_left)
+            if s >= 0 and cells.stack[upper]:
+                self.sides.setdefault(upper, ([], []))[not from_left].append(lower + n * to_left)
+
+
 def order(cells: Cells, strands: Strands, tree: Tree) -> Rows:
     """Return what stands in each row, from the left."""
     rows: Rows = [[] for _ in range(max(strands.row, default=-1) + 1)]
     for i, r in enumerate(strands.row):
         rows[r].append(i)
-    ups: list[list[int]] = [[] for _ in strands.row]
-    downs: list[list[int]] = [[] for _ in strands.row]
-    aside: list[list[int]] = [[] for _ in strands.row]  # of `downs`, those of boxes to the left in a cell
-    lean_up, lean_down = [0.0] * len(strands.row), [0.0] * len(strands.row)
-    for upper, lower, s, t, _ in strands.segments:
-        ups[lower].append(upper)
-        downs[upper].append(lower)
-        if s >= 0 and cells.head[upper] != s:
-            aside[upper].append(lower)
-            lean_up[lower] -= 0.5
-        if t >= 0 and cells.head[lower] != t:
-            lean_down[upper] -= 0.5
-    place = [0] * len(strands.row)
+    ends = Ends(cells, strands)
+    place = [0.0] * (2 * len(strands.row))
     grouped = [any(strands.group[i] for i in row) for row in rows]
 
     def arrange(r: int, value: Sequence[float], fixed: list[int]) -> None:
@@ -46,21 +56,20 @@ def order(cells: Cells, strands: Strands, tree: Tree) -> Rows:
             sort_grouped(row, value, fixed, strands.group, tree, place)
         else:
             row.sort(key=value.__getitem__)
-        for p, i in enumerate(row):
-            place[i] = p
+        settle(row, place)
 
     first = seeds(cells, strands)
     for r in range(len(rows)):
         arrange(r, first, rows[r - 1] if r else [])
     if len(strands.row) > SWEPT:
         return rows
-    best, fewest = [row[:] for row in rows], crossings(rows, downs, aside, place)
+    best, fewest = [row[:] for row in rows], crossings(rows, ends, place)
     value = [0.0] * len(strands.row)
     waited = 0
     for sweep in range(SWEEPS):
         if not fewest or waited == PATIENCE:
             break
-        beside, lean = (ups, lean_up) if sweep % 2 == 0 else (downs, lean_down)
+        beside = ends.ups if sweep % 2 == 0 else ends.downs
         steps = range(1, len(rows)) if sweep % 2 == 0 else range(len(rows) - 2, -1, -1)
         back = -1 if sweep % 2 == 0 else 1
         for r in steps:
@@ -68,15 +77,15 @@ def order(cells: Cells, strands: Strands, tree: Tree) -> Rows:
             for i in rows[r]:
                 near = beside[i]
                 if near:
-                    last = (sum([place[j] for j in near]) + lean[i]) / len(near)
+                    last = sum([place[j] for j in near]) / len(near)
                 value[i] = last  # without neighbours: stays right of what it is right of
             arrange(r, value, rows[r + back])
-        now = crossings(rows, downs, aside, place)
+        now = crossings(rows, ends, place)
         waited += 1
         if now < fewest:
             best, fewest, waited = [row[:] for row in rows], now, 0
     if fewest and len(strands.row) <= SWITCHED:
-        switch(best, ups, downs, place, strands.group)
+        switch(best, ends, place, strands.group)
     return best
 
 
@@ -90,12 +99,12 @@ def seeds(cells: Cells, strands: Strands) -> list[float]:
 
 
 def sort_grouped(
-    row: list[int], value: Sequence[float], fixed: list[int], group: list[int], tree: Tree, place: list[int]
+    row: list[int], value: Sequence[float], fixed: list[int], group: list[int], tree: Tree, place: list[float]
 ) -> None:
     """Sort a row by value, with the groups in it by their mean, and those that are in `fixed` as they are there."""
     total: dict[int, float] = {}
     count: dict[int, int] = {}
-    begin: dict[int, int] = {}
+    begin: dict[int, float] = {}
     for i in row:
         g = group[i]
         while g:
@@ -118,7 +127,7 @@ def sort_grouped(
         make_rise(siblings, mean, count)
         for p, g in enumerate(siblings):
             rank[g] = p
-    key: dict[int, tuple[tuple[float, int, int], ...]] = {0: ()}
+    key: dict[int, tuple[tuple[float, float, int], ...]] = {0: ()}
     for g in sorted(total):  # each after the one around it
         key[g] = (*key[tree.parent[g]], (mean[g], rank[g], g))
     row.sort(key=lambda i: (*key[group[i]], (value[i], place[i], -1)))
@@ -139,48 +148,58 @@ def make_rise(groups: list[int], mean: dict[int, float], count: dict[int, int]) 
             mean[next(at)] = value
 
 
-def crossings(rows: Rows, downs: list[list[int]], aside: list[list[int]], place: list[int]) -> int:
+def crossings(rows: Rows, ends: Ends, place: list[float]) -> int:
     """Return how many pairs of lines cross."""
     crossed = 0
     for row in rows:
-        ends: list[int] = []
+        passed: list[float] = []
         for i in row:
-            for near in (aside[i], [j for j in downs[i] if j not in aside[i]]) if aside[i] else (downs[i],):
-                if not near:
-                    continue
+            for near in ends.sides.get(i, (ends.downs[i],)):
                 lower = sorted([place[j] for j in near])
-                if ends and lower[0] < ends[-1]:
+                if passed and lower and lower[0] < passed[-1]:
                     for p in lower:
-                        crossed += len(ends) - bisect_right(ends, p)
-                    ends += lower
-                    ends.sort()
+                        crossed += len(passed) - bisect_right(passed, p)
+                    passed += lower
+                    passed.sort()
                 else:
-                    ends += lower
+                    passed += lower
     return crossed
 
 
-def switch(rows: Rows, ups: list[list[int]], downs: list[list[int]], place: list[int], group: list[int]) -> None:
-    """Switch neighbours of the same group where fewer lines cross then (Gansner et al. 1993), in place."""
+def switch(rows: Rows, ends: Ends, place: list[float], group: list[int]) -> None:
+    """Switch neighbours of the same group where fewer lines cross then (Gansner et al. 1993), in place.
+
+    A pass down also pushes crossings down along lines, and a pass up, up, until two of the same lines meet and vanish.
+    """
     for row in rows:
-        for p, i in enumerate(row):
-            place[i] = p
-    for _ in range(4):
+        settle(row, place)
+    for turn in range(SWITCHES):
         better = False
-        for row in rows:
+        down = turn % 2 == 0
+        for row in rows if down else reversed(rows):
             for p in range(len(row) - 1):
                 a, b = row[p], row[p + 1]
                 if group[a] != group[b]:
                     continue
-                gain = excess(ups[a], ups[b], place) + excess(downs[a], downs[b], place)
-                if gain > 0:
+                above = excess(ends.ups[a], ends.ups[b], place)
+                below = excess(ends.downs[a], ends.downs[b], place)
+                if above + below > 0 or (above + below == 0 and (above if down else below) > 0):
                     row[p], row[p + 1] = b, a
-                    place[a], place[b] = p + 1, p
                     better = True
+            settle(row, place)
         if not better:
             return
 
 
-def excess(left: list[int], right: list[int], place: list[int]) -> int:
+def settle(row: list[int], place: list[float]) -> None:
+    """Note where everything in a row is, and the boxes to its left in the same cell."""
+    half = len(place) // 2
+    for p, i in enumerate(row):
+        place[i] = p
+        place[half + i] = p - 0.4
+
+
+def excess(left: list[int], right: list[int], place: list[float]) -> int:
     """Return how many crossings fewer there are if the lines of `left` and `right` change sides."""
     if not left or not right:
         return 0
