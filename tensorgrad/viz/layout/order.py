@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from tensorgrad.viz.layout.cells import Cells, Tree
 from tensorgrad.viz.layout.strands import Strands
 
-SWEEPS = 12
+SWEEPS = 24
 SWITCHES = 8  # passes over all rows
-PATIENCE = 3  # sweeps without fewer crossings, after which no more follow
+EACH = 1
+PATIENCE = 6  # sweeps without fewer crossings, after which no more follow
 SWEPT = 150_000  # above so many cells and points, the first order is kept
 SWITCHED = 3_000  # above so many, neighbours are not switched
 
@@ -47,7 +48,7 @@ def order(cells: Cells, strands: Strands, tree: Tree) -> Rows:
         rows[r].append(i)
     ends = Ends(cells, strands)
     place = [0.0] * (2 * len(strands.row))
-    grouped = [any(strands.group[i] for i in row) for row in rows]
+    grouped = [len({strands.group[i] for i in row}) > 1 for row in rows]
 
     def arrange(r: int, value: Sequence[float], fixed: list[int]) -> None:
         """Sort row r by value, where the groups that reach from row `fixed` keep the order that they have there."""
@@ -80,6 +81,8 @@ def order(cells: Cells, strands: Strands, tree: Tree) -> Rows:
                     last = sum([place[j] for j in near]) / len(near)
                 value[i] = last  # without neighbours: stays right of what it is right of
             arrange(r, value, rows[r + back])
+        if EACH and len(strands.row) <= SWITCHED:
+            switch(rows, ends, place, strands.group, EACH)
         now = crossings(rows, ends, place)
         waited += 1
         if now < fewest:
@@ -92,9 +95,10 @@ def order(cells: Cells, strands: Strands, tree: Tree) -> Rows:
 def seeds(cells: Cells, strands: Strands) -> list[float]:
     """Return the order to begin with: cells as they were given, points with the links that pass them."""
     seed = [float(i) for i in range(strands.cells)] + [0.0] * (len(strands.row) - strands.cells)
-    for (_, t, _), passed in zip(cells.links, strands.points, strict=True):
-        for i in passed:
-            seed[i] = cells.of[t]
+    for (_, t, _), point in zip(cells.links, strands.last_point, strict=True):
+        while point >= 0 and not seed[point]:
+            seed[point] = cells.of[t]
+            point = strands.before[point]
     return seed
 
 
@@ -166,14 +170,14 @@ def crossings(rows: Rows, ends: Ends, place: list[float]) -> int:
     return crossed
 
 
-def switch(rows: Rows, ends: Ends, place: list[float], group: list[int]) -> None:
+def switch(rows: Rows, ends: Ends, place: list[float], group: list[int], turns: int = SWITCHES) -> None:
     """Switch neighbours of the same group where fewer lines cross then (Gansner et al. 1993), in place.
 
     A pass down also pushes crossings down along lines, and a pass up, up, until two of the same lines meet and vanish.
     """
     for row in rows:
         settle(row, place)
-    for turn in range(SWITCHES):
+    for turn in range(turns):
         better = False
         down = turn % 2 == 0
         for row in rows if down else reversed(rows):

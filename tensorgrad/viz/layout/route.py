@@ -14,6 +14,7 @@ WIDEST_GAP = 80.0  # if rows need not be further apart for it
 END_GAP = 10.0  # between the ends of lines that come from the same side
 
 Point = tuple[float, float]
+Fall = tuple[float, int, int]  # x, first row, last row
 
 
 @dataclass(slots=True)
@@ -100,43 +101,52 @@ def route(cells: Cells, strands: Strands, x: Sequence[float], down: Bands, place
     A link leaves at the bottom and arrives at the top, upright if the boxes are above each other, and otherwise from
     where it is shortest. Between the boxes of a stack and the one they stand beside it goes across.
     """
-    lane = lanes(cells, strands, max([p.x + p.width for p in places] + list(x[strands.cells :]), default=0.0))
+    falls = upright(cells, strands, x, places)
     starts: dict[tuple[int, float, float], float] = {}  # by box, and the range of x that the line can next be at
     stops: dict[tuple[int, float, float], float] = {}
-    ways: list[tuple[tuple[int, float, float], tuple[int, float, float]] | None] = []
-    for k, (s, t, _) in enumerate(cells.links):
-        a, b = cells.of[s], cells.of[t]
-        if a == b:
-            ways.append(None)
-            continue
-        passed = strands.points[k]
-        if strands.lane[k]:
-            begin, end = (s, lane[s], lane[s]), (t, lane[s], lane[s])
-        elif passed:
-            begin, end = (s, x[passed[0]], x[passed[0]]), (t, x[passed[-1]], x[passed[-1]])
-        else:
-            begin, end = (s, *reach(places[t])), (t, *reach(places[s]))
+    ways = []
+    for (s, t, _), fall in zip(cells.links, falls, strict=True):
+        after = (fall[0][0], fall[0][0]) if fall else reach(places[t])
+        before = (fall[-1][0], fall[-1][0]) if fall else reach(places[s])
+        begin, end = (s, *after), (t, *before)
         ways.append((begin, end))
-        starts[begin] = stops[end] = 0.0
+        if cells.of[s] != cells.of[t]:
+            starts[begin] = stops[end] = 0.0
     spread(starts, places)
     spread(stops, places)
     drawn = []
-    for k, ((s, t, _), way) in enumerate(zip(cells.links, ways, strict=True)):
-        if way is None:
+    for (s, t, _), fall, (begin, end) in zip(cells.links, falls, ways, strict=True):
+        a, b = strands.row[cells.of[s]], strands.row[cells.of[t]]
+        if a == b:
             drawn.append(across(cells, places, s, t))
             continue
-        a, b = cells.of[s], cells.of[t]
-        corners = leave(cells, places, s, starts[way[0]], down.bottom[strands.row[a]])
-        if strands.lane[k]:
-            corners += [
-                (lane[s], down.top[strands.row[a] + 1]),
-                (lane[s], down.bottom[strands.row[b] - 1]),
-            ]
-        for i in strands.points[k]:
-            corners += [(x[i], down.top[strands.row[i]]), (x[i], down.bottom[strands.row[i]])]
-        corners += arrive(cells, places, t, stops[way[1]], down.top[strands.row[b]])
+        corners = leave(cells, places, s, starts[begin], down.bottom[a])
+        for at, first, last in fall:
+            corners += [(at, down.top[first]), (at, down.bottom[last])]
+        corners += arrive(cells, places, t, stops[end], down.top[b])
         drawn.append(simplify(corners))
     return drawn
+
+
+def upright(cells: Cells, strands: Strands, x: Sequence[float], places: list[Place]) -> list[list[Fall]]:
+    """Return where each link goes straight down past boxes, from the top."""
+    lane = lanes(cells, strands, max([p.x + p.width for p in places] + list(x[strands.cells :])))
+    begin = list(range(len(strands.row)))  # of each point, the one above from which the line goes straight down to it
+    for point in range(strands.cells, len(strands.before)):
+        above = strands.before[point]
+        if above >= 0 and x[above] == x[point]:
+            begin[point] = begin[above]
+    falls: list[list[Fall]] = []
+    for k, (s, t, _) in enumerate(cells.links):
+        fall: list[Fall] = []
+        if strands.lane[k]:
+            fall.append((lane[s], strands.row[cells.of[s]] + 1, strands.row[cells.of[t]] - 1))
+        point = strands.last_point[k]
+        while point >= 0:
+            fall.append((x[point], strands.row[begin[point]], strands.row[point]))
+            point = strands.before[begin[point]]
+        falls.append(fall[::-1])
+    return falls
 
 
 def reach(place: Place) -> tuple[float, float]:

@@ -35,6 +35,6 @@ def spine(cells: Cells, strands: Strands) -> tuple[set[tuple[int, int]], int]:
     for k in heaviest(cells):
         s, t, _ = cells.links[k]
         if not strands.lane[k]:
-            steps.update(pairwise([cells.of[s], *strands.points[k], cells.of[t]]))
+            steps.update(pairwise([cells.of[s], *strands.passed(k), cells.of[t]]))
         pinned = cells.of[t]
     return steps, pinned
