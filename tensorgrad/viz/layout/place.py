@@ -1,4 +1,4 @@
-"""Gives everything its x: lines straight where they can be, the main path in one vertical, the rest near its neighbours.
+"""Gives everything its x: lines straight where they can be, the main path in one vertical, others near neighbours.
 
 What one straight line joins moves as one block (Brandes, Köpf 2001). The edges of groups are blocks too, which reach
 over all rows of the group and have their place between its members and the others, as in Sander 1999.
@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from tensorgrad.viz.layout.cells import Tree
 from tensorgrad.viz.layout.data import BOX_GAP, LINE_GAP, PAD
-from tensorgrad.viz.layout.order import Rows
+from tensorgrad.viz.layout.crossings import Rows
 from tensorgrad.viz.layout.strands import Strands
 
 ROUNDS = 10
