@@ -7,7 +7,7 @@ from tensorgrad.viz.layout.data import BOX_GAP, CHANNEL, LINE_GAP, PAD, Arranged
 from tensorgrad.viz.layout.layers import layer
 from tensorgrad.viz.layout.order import order
 from tensorgrad.viz.layout.place import Segment, align, settle, with_edges
-from tensorgrad.viz.layout.route import bands, put, route
+from tensorgrad.viz.layout.route import bands, put, route, simplify
 from tensorgrad.viz.layout.spine import spine
 from tensorgrad.viz.layout.strands import Strands, thread
 
@@ -21,7 +21,8 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group]
     one is in the other; one without boxes has no place. A box `beside` another stands to the left of it, several
     above each other, and its link goes across, if both are in one group and no other path leads between them.
     Long links of one box share their way. The same input gives the same drawing.
-    Raises ValueError if an id is given twice or not known, or if links, or groups, lead in a circle.
+    Raises ValueError if an id is given twice or not known, if a size is no positive number, or if links, or groups, lead
+    in a circle.
     Follows Sugiyama, Tagawa, Toda 1981, "Methods for visual understanding of hierarchical system structures".
 
     >>> drawing = arrange([Box("x", 80, 20), Box("y", 80, 20)], [Link("x", "y")])
@@ -99,5 +100,5 @@ def from_origin(
         round(height, 2),
         {box.id: moved(p) for box, p in zip(cells.boxes, places, strict=True)},
         {id: moved(p) for id, p in groups.items()},
-        [[(round(a - x, 2), round(b - y, 2)) for a, b in way] for way in links],
+        [simplify([(round(a - x, 2), round(b - y, 2)) for a, b in way]) for way in links],
     )

@@ -1,5 +1,6 @@
 """Checks what is to be arranged, and joins boxes that stand beside another with it: a cell takes one place in a row."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,11 +75,14 @@ def join(boxes: Sequence[Box], links: Sequence[Link], number: dict[str, int]) ->
 
     A wish to stand beside a box is granted where both are in the same group, that box itself stands beside none, and
     no other path leads from one to the other.
-    Raises ValueError if an id is given twice or not known, or if links lead in a circle.
+    Raises ValueError if an id is given twice or not known, a size is not positive, or links lead in a circle.
     """
     at = {box.id: i for i, box in enumerate(boxes)}
     if len(at) < len(boxes):
         raise ValueError(f"boxes need different ids, got {preview([box.id for box in boxes])}")
+    for box in boxes:
+        if not (0 < box.width < math.inf and 0 < box.height < math.inf):
+            raise ValueError(f"box {box.id!r} needs a positive width and height, got {box.width} and {box.height}")
     try:
         pairs = [(at[link.source], at[link.target], link.weight) for link in links]
         groups = [number[box.group] for box in boxes]

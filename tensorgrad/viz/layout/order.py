@@ -12,7 +12,7 @@ from tensorgrad.viz.layout.crossings import Ends, Rows, crossings, settle, switc
 from tensorgrad.viz.layout.strands import Strands
 
 SWEEPS = 24
-PATIENCE = 6  # sweeps without fewer crossings, after which no more follow
+PATIENCE = 6  # sweeps without fewer crossings, after which no more follow; half of it for many cells and points
 WORK = 36_000  # sweeps times cells and points, at most
 LEAST = 4  # sweeps nevertheless
 SWEPT = 200_000  # above so many cells and points, the first order is kept
@@ -42,7 +42,7 @@ def order(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, int]]
         downs[upper] = downs[upper] + [lower] * HEAVY
     waited = 0
     for sweep in range(min(SWEEPS, max(LEAST, WORK // n))):
-        if not fewest or waited == PATIENCE:
+        if not fewest or waited == (PATIENCE if n <= SWITCHED_EACH else PATIENCE // 2):
             break
         down = sweep % 2 == 0
         near, back = (ups, -1) if down else (downs, 1)

@@ -124,7 +124,7 @@ def route(cells: Cells, strands: Strands, x: Sequence[float], down: Bands, place
         for at, first, last in fall:
             corners += [(at, down.top[first]), (at, down.bottom[last])]
         corners += arrive(cells, places, t, stops[end], down.top[b])
-        drawn.append(simplify(corners))
+        drawn.append(corners)
     return drawn
 
 
