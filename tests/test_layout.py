@@ -1,6 +1,7 @@
 """Layouts keep what they promise for any graph: nothing overlaps, links lead down, groups hold their members alone."""
 
-import random
+import inspect
+import sys
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorgrad.viz.layout import Arranged, Box, Group, Link, Place, arrange
-from tensorgrad.viz.layout.data import BOX_GAP, STACK_GAP
+from tensorgrad.viz.layout.data import BOX_GAP, PAD, ROW_GAP, STACK_GAP
 
 EXACT = 0.02  # places and corners are rounded to hundredths
 many = settings(max_examples=100)  # a picture takes a millisecond
@@ -105,7 +106,12 @@ def recurrent(steps: int) -> Graph:
     for i in range(steps):
         boxes += [Box(f"{op}{i}", 155, 62) for op in ("x", "in", "re", "sum", "add", "tanh")]
         links += [Link("x", f"x{i}"), Link(f"x{i}", f"in{i}"), Link("Wx", f"in{i}"), Link("Wh", f"re{i}")]
-        links += [Link(last, f"re{i}"), Link(f"re{i}", f"sum{i}"), Link(f"in{i}", f"sum{i}"), Link("b", f"add{i}")]
+        links += [
+            Link(last, f"re{i}", 3),
+            Link(f"re{i}", f"sum{i}", 3),
+            Link(f"in{i}", f"sum{i}"),
+            Link("b", f"add{i}"),
+        ]
         links += [Link(f"sum{i}", f"add{i}"), Link(f"add{i}", f"tanh{i}")]
         last = f"tanh{i}"
     return boxes, links, []
@@ -169,10 +175,17 @@ def ancestors(id: str, groups: Sequence[Group]) -> list[str]:
     return found
 
 
-def beside_it(drawing: Arranged, link: Link) -> bool:
-    """Whether the source of a link stands to the left of its target, on its row."""
+def goes_across(link: Link, corners: list[tuple[float, float]], boxes: Sequence[Box], drawing: Arranged) -> bool:
+    """Whether a link leads from the right of a box to the left of the one that it wants to stand beside."""
+    wish = {box.id: box.beside for box in boxes}
     a, b = drawing.boxes[link.source], drawing.boxes[link.target]
-    return abs(a.x + a.width + BOX_GAP - b.x) <= EXACT and a.y < b.y + b.height and b.y < a.y + a.height
+    return (
+        wish[link.source] == link.target
+        and len(corners) == 2
+        and abs(corners[0][0] - a.x - a.width) <= EXACT
+        and abs(corners[1][0] - b.x) <= EXACT
+        and abs(b.x - a.x - a.width - BOX_GAP) <= EXACT
+    )
 
 
 # What holds for every graph
@@ -199,10 +212,7 @@ def test_links_lead_strictly_down_from_border_to_border_except_from_a_box_beside
     for link, corners in zip(links, drawing.links, strict=True):
         assert on_border(corners[0], drawing.boxes[link.source])
         assert on_border(corners[-1], drawing.boxes[link.target])
-        if beside_it(drawing, link) and len(corners) == 2:
-            (x, _), (end_x, _) = corners
-            assert end_x - x == pytest.approx(BOX_GAP, abs=EXACT)
-        else:
+        if not goes_across(link, corners, boxes, drawing):
             assert all(a[1] < b[1] for a, b in pairwise(corners))
 
 
@@ -281,3 +291,153 @@ def test_drawings_keep_all_promises(graph):
         test_groups_hold_their_members_and_nothing_else,
     ):
         test.hypothesis.inner_test(graph)
+
+
+def test_main_path_of_the_mlp_is_straight_and_its_parameters_stand_beside():
+    boxes, links, groups = mlp()
+    drawing = arrange(boxes, links, groups)
+    path = ("x", "matmul1", "add1", "relu", "matmul2", "add2", "logsumexp", "subtract", "mean")
+    assert len({centre(drawing.boxes[id]) for id in path}) == 1
+    for box in boxes:
+        if box.beside:
+            k = links.index(Link(box.id, box.beside))
+            (x, y), (end_x, end_y) = drawing.links[k]
+            assert y == end_y == drawing.boxes[box.beside].y + 31
+            assert end_x - x == BOX_GAP
+    assert drawing.boxes["W1"].x == drawing.boxes["b1"].x
+    assert drawing.boxes["y"].y + 38 < drawing.boxes["getitem"].y < drawing.boxes["subtract"].y
+
+
+def test_modules_that_run_one_after_another_stand_above_each_other():
+    boxes, links, groups = mlp()
+    place = arrange(boxes, links, groups).groups
+    assert place["fc1"].y + place["fc1"].height < place["fc2"].y
+    assert place["mlp"].y + place["mlp"].height < place["loss"].y
+    assert place["fc1"].width == place["fc2"].width == 125 + BOX_GAP + 155 + 2 * PAD
+
+
+def test_branches_of_attention_stand_side_by_side_around_the_main_one():
+    boxes, links, groups = attention()
+    drawing = arrange(boxes, links, groups)
+    q, k, v = (drawing.boxes[name] for name in "qkv")
+    assert q.y == k.y == v.y
+    assert centre(k) == centre(drawing.boxes["x"]) == centre(drawing.boxes["sum"])
+    assert min(centre(q), centre(v)) < centre(k) < max(centre(q), centre(v))
+    around = drawing.links[links.index(Link("x", "sum"))]
+    head = drawing.groups["head"]
+    assert any(x < head.x or x > head.x + head.width for x, _ in around)
+
+
+def test_steps_of_a_recurrent_network_stand_below_each_other_and_share_lines():
+    boxes, links, groups = recurrent(20)
+    drawing = arrange(boxes, links, groups)
+    for op in ("re", "sum", "add", "tanh"):
+        assert len({centre(drawing.boxes[f"{op}{i}"]) for i in range(20)}) == 1
+    for i in range(1, 20):
+        assert drawing.boxes[f"x{i}"].y == drawing.boxes[f"tanh{i - 1}"].y
+        assert drawing.boxes[f"in{i}"].y == drawing.boxes[f"re{i}"].y
+    for name in ("Wx", "Wh", "b", "x"):
+        ways = [way for link, way in zip(links, drawing.links, strict=True) if link.source == name and len(way) > 2]
+        assert len({x for way in ways for (x, _), (below, _) in pairwise(way) if x == below}) <= 8
+
+
+def test_chain_is_one_column_without_space_to_spare():
+    boxes, links, groups = chain(50)
+    drawing = arrange(boxes, links, groups)
+    assert (drawing.width, drawing.height) == (82, 50 * 20 + 49 * ROW_GAP)
+    assert {centre(place) for place in drawing.boxes.values()} == {41}
+    assert all(len(corners) == 2 for corners in drawing.links)
+
+
+def test_several_boxes_beside_one_stand_above_each_other():
+    boxes = [Box("x", 80, 20), Box("W", 60, 40, "", "y"), Box("b", 50, 40, "", "y"), Box("y", 80, 50), Box("z", 80, 50)]
+    links = [Link("x", "y"), Link("W", "y"), Link("b", "y"), Link("y", "z"), Link("W", "z"), Link("b", "z")]
+    drawing = arrange(boxes, links, [])
+    w, b, y = (drawing.boxes[id] for id in "Wby")
+    assert w.x + w.width == b.x + b.width == y.x - BOX_GAP
+    assert b.y - w.y - w.height == STACK_GAP
+    assert (w.y + b.y + b.height) / 2 == y.y + y.height / 2
+    assert len(drawing.links[1]) == len(drawing.links[2]) == 2
+    assert drawing.links[4][0] == (w.x, w.y + 20)  # past b, which stands below
+
+
+@pytest.mark.parametrize(
+    ("boxes", "links"),
+    [
+        ([Box("w", 50, 20, "", "y"), Box("m", 50, 20), Box("y", 50, 20)], [("w", "m"), ("m", "y"), ("w", "y")]),
+        ([Box("w", 50, 20, "g", "y"), Box("y", 50, 20)], [("w", "y")]),
+        ([Box("w", 50, 20, "", "y"), Box("y", 50, 20)], [("y", "w")]),
+    ],
+    ids=["another path", "another group", "the other way around"],
+)
+def test_box_that_cannot_stand_beside_another_stands_above_or_below_it(boxes, links):
+    drawing = arrange(boxes, [Link(*pair) for pair in links], [Group("g")])
+    assert abs(drawing.boxes["w"].y - drawing.boxes["y"].y) >= 20 + ROW_GAP
+
+
+def test_boxes_beside_two_that_would_need_each_other_first_are_refused():
+    boxes = [Box("v", 50, 20, "", "a"), Box("w", 50, 20, "", "b"), Box("a", 50, 20), Box("b", 50, 20)]
+    drawing = arrange(boxes, [Link("v", "a"), Link("v", "b"), Link("w", "b"), Link("w", "a")], [])
+    assert drawing.boxes["v"].y + 20 < drawing.boxes["a"].y
+    assert drawing.boxes["w"].y + 20 < drawing.boxes["b"].y
+
+
+def test_two_links_between_the_same_boxes_are_both_drawn():
+    drawing = arrange([Box("x", 50, 20), Box("y", 50, 20)], [Link("x", "y"), Link("x", "y")], [])
+    assert drawing.links == [[(25, 20), (25, 56)]] * 2
+
+
+def test_groups_without_boxes_have_no_place_and_nothing_needs_none():
+    assert arrange([Box("x", 50, 20)], [], [Group("g")]).groups == {}
+    assert arrange([], [], [Group("g")]) == Arranged(0, 0, {}, {}, [])
+
+
+def test_lines_that_are_too_long_for_points_in_every_row_go_down_lanes():
+    boxes, links, groups = chain(600)
+    links += [Link(f"b{i}", f"b{i + 300}") for i in range(300)]
+    drawing = arrange(boxes, links, groups)
+    right = max(place.x + place.width for place in drawing.boxes.values())
+    assert any(x > right for corners in drawing.links for x, _ in corners)
+    for corners in drawing.links:
+        assert all(a[1] < b[1] for a, b in pairwise(corners))
+
+
+# Bad input
+@pytest.mark.parametrize(
+    ("boxes", "links", "groups", "message"),
+    [
+        (["x", "x"], [], [], "boxes need different ids, got 'x', 'x'"),
+        (["x"], [], [Group("g"), Group("g")], "groups need different ids, not empty, got 'g', 'g'"),
+        (["x"], [], [Group("")], "groups need different ids, not empty, got ''"),
+        (["x"], [Link("x", "y")], [], "'y' is named by a link or a box, but is not among"),
+        (["x"], [], [Group("g", "h")], "group 'g' lies in 'h', which is not among the groups"),
+        (["x"], [], [Group("g", "h"), Group("h", "g")], "groups lie within each other in a circle: 'g', 'h'"),
+        (["x"], [Link("x", "x")], [], "links lead in a circle, through 'x'"),
+        (["x", "y", "z"], [Link("x", "y"), Link("y", "x"), Link("y", "z")], [], "a circle, through 'x', 'y'$"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(boxes, links, groups, message):
+    with pytest.raises(ValueError, match=message):
+        arrange([Box(id, 50, 20) for id in boxes], links, groups)
+
+
+@pytest.mark.parametrize("size", [0, -1, float("nan"), float("inf")])
+def test_boxes_without_a_size_are_refused(size):
+    with pytest.raises(ValueError, match="box 'x' needs a positive width and height"):
+        arrange([Box("x", size, 20)], [], [])
+
+
+# Size
+def test_nothing_is_recursive():
+    boxes, links, groups = chain(20_000)
+    deep = [Group(f"g{i}", f"g{i - 1}" if i else "") for i in range(1_000)]
+    boxes[0] = Box("b0", 80, 20, "g999")
+    depth = len(inspect.stack())
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + 60)
+    try:
+        drawing = arrange(boxes, links, [*groups, *deep])
+    finally:
+        sys.setrecursionlimit(limit)
+    assert len({centre(place) for place in drawing.boxes.values()}) == 1
+    assert len(drawing.groups) == 1_000

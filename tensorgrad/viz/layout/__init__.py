@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from tensorgrad.viz.layout.cells import Cells, join, nest
-from tensorgrad.viz.layout.data import BOX_GAP, CHANNEL, LINE_GAP, PAD, Arranged, Box, Group, Link, Place
+from tensorgrad.viz.layout.data import BOX_GAP, CHANNEL, Arranged, Box, Group, Link, Place
 from tensorgrad.viz.layout.layers import layer
-from tensorgrad.viz.layout.order import order
+from tensorgrad.viz.layout.order import order_rows
 from tensorgrad.viz.layout.place import Segment, align, settle, with_edges
 from tensorgrad.viz.layout.route import bands, put, route, simplify
-from tensorgrad.viz.layout.spine import spine
+from tensorgrad.viz.layout.spine import main_path
 from tensorgrad.viz.layout.strands import Strands, thread
 
 __all__ = ["Arranged", "Box", "Group", "Link", "Place", "arrange"]
@@ -21,8 +21,8 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group]
     one is in the other; one without boxes has no place. A box `beside` another stands to the left of it, several
     above each other, and its link goes across, if both are in one group and no other path leads between them.
     Long links of one box share their way. The same input gives the same drawing.
-    Raises ValueError if an id is given twice or not known, if a size is no positive number, or if links, or groups, lead
-    in a circle.
+    Raises ValueError if an id is given twice or not known, if a size is not positive and finite, or if links, or
+    groups, lead in a circle.
     Follows Sugiyama, Tagawa, Toda 1981, "Methods for visual understanding of hierarchical system structures".
 
     >>> drawing = arrange([Box("x", 80, 20), Box("y", 80, 20)], [Link("x", "y")])
@@ -37,8 +37,8 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group]
         return Arranged(0.0, 0.0, {}, {}, [])
     row = layer(cells, tree)
     strands = thread(cells, row, tree)
-    main, pinned = spine(cells, strands)
-    rows = order(cells, strands, tree, main)
+    main, pinned = main_path(cells, strands)
+    rows = order_rows(cells, strands, tree, main)
     left, right = extents(cells, strands)
     lines = with_edges(rows, left, right, strands, tree)
     segments = from_centres(cells, strands)
@@ -76,7 +76,7 @@ def from_centres(cells: Cells, strands: Strands) -> list[Segment]:
     def off(box: int) -> float:
         if box < 0 or cells.head[cells.of[box]] == box:
             return 0.0
-        head, stack = cells.boxes[cells.head[cells.of[box]]], cells.stack[cells.of[box]]
+        head = cells.boxes[cells.head[cells.of[box]]]
         return -(head.width + cells.boxes[box].width) / 2 - BOX_GAP
 
     return [(upper, lower, off(s), off(t), weight) for upper, lower, s, t, weight in strands.segments]

@@ -52,7 +52,7 @@ def switch(rows: Rows, ends: Ends, place: list[float], group: list[int], turns: 
     A pass down also pushes crossings down along lines, and a pass up, up, until two of the same lines meet and vanish.
     """
     for row in rows:
-        settle(row, place)
+        note_places(row, place)
     for turn in range(turns):
         better = False
         down = turn % 2 == 0
@@ -66,12 +66,12 @@ def switch(rows: Rows, ends: Ends, place: list[float], group: list[int], turns: 
                 if above + below > 0 or (above + below == 0 and (above if down else below) > 0):
                     row[p], row[p + 1] = b, a
                     better = True
-            settle(row, place)
+            note_places(row, place)
         if not better:
             return
 
 
-def settle(row: list[int], place: list[float]) -> None:
+def note_places(row: list[int], place: list[float]) -> None:
     """Note where everything in a row is, and the boxes to its left in the same cell."""
     half = len(place) // 2
     for p, i in enumerate(row):

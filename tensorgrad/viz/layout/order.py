@@ -8,7 +8,7 @@ sweep meets both first decides, and the following ones give way.
 from collections.abc import Sequence
 
 from tensorgrad.viz.layout.cells import Cells, Tree
-from tensorgrad.viz.layout.crossings import Ends, Rows, crossings, settle, switch
+from tensorgrad.viz.layout.crossings import Ends, Rows, crossings, note_places, switch
 from tensorgrad.viz.layout.strands import Strands
 
 SWEEPS = 24
@@ -21,7 +21,7 @@ SWITCHES = 6  # passes over all rows, at the end
 HEAVY = 1  # how often more a neighbour on the main path counts
 
 
-def order(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, int]]) -> Rows:
+def order_rows(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, int]]) -> Rows:
     """Return what stands in each row, from the left; `main` are the steps of the main path."""
     n = len(strands.row)
     rows: Rows = [[] for _ in range(max(strands.row) + 1)]
@@ -80,7 +80,7 @@ def arrange(
         row.sort(key=value.__getitem__)
     else:
         sort_grouped(row, value, fixed, group, tree, place)
-    settle(row, place)
+    note_places(row, place)
 
 
 def seeds(cells: Cells, strands: Strands) -> list[float]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tensorgrad.viz.layout.cells import Tree
-from tensorgrad.viz.layout.data import BOX_GAP, LINE_GAP, PAD
 from tensorgrad.viz.layout.crossings import Rows
+from tensorgrad.viz.layout.data import BOX_GAP, LINE_GAP, PAD
 from tensorgrad.viz.layout.strands import Strands
 
 ROUNDS = 10

@@ -28,7 +28,7 @@ def heaviest(cells: Cells) -> list[int]:
     return path[::-1]
 
 
-def spine(cells: Cells, strands: Strands) -> tuple[set[tuple[int, int]], int]:
+def main_path(cells: Cells, strands: Strands) -> tuple[set[tuple[int, int]], int]:
     """Return the steps of the main path from row to row, and a cell on it."""
     steps = set[tuple[int, int]]()
     pinned = 0
