@@ -33,16 +33,21 @@ def crossings(rows: Rows, ends: Ends, place: list[float]) -> int:
     crossed = 0
     for row in rows:
         passed: list[float] = []
-        for i in row:
+        for i in row if len(row) > 1 or row[0] in ends.sides else ():
             for near in ends.sides.get(i, (ends.downs[i],)):
-                lower = sorted([place[j] for j in near])
-                if passed and lower and lower[0] < passed[-1]:
+                if len(near) == 1:
+                    p = place[near[0]]
+                    if passed and p < passed[-1]:
+                        crossed += len(passed) - bisect_right(passed, p)
+                        insort(passed, p)
+                    else:
+                        passed.append(p)
+                elif near:
+                    lower = sorted([place[j] for j in near])
                     for p in lower:
                         crossed += len(passed) - bisect_right(passed, p)
                     for p in lower:
                         insort(passed, p)
-                else:
-                    passed += lower
     return crossed
 
 

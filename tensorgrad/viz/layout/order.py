@@ -13,7 +13,7 @@ from tensorgrad.viz.layout.strands import Strands
 
 SWEEPS = 24
 PATIENCE = 6  # sweeps without fewer crossings, after which no more follow; half of it for many cells and points
-WORK = 36_000  # sweeps times cells and points, at most
+WORK = 20_000  # sweeps times cells and points, at most
 LEAST = 4  # sweeps nevertheless
 SWEPT = 200_000  # above so many cells and points, the first order is kept
 SWITCHED_EACH, SWITCHED = 1_000, 8_000  # up to so many, neighbours are switched after each sweep, and at the end
@@ -29,10 +29,22 @@ def order_rows(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, 
         rows[r].append(i)
     ends = Ends(cells, strands)
     place = [0.0] * (2 * n)
-    grouped = [len({strands.group[i] for i in row}) > 1 for row in rows]
+    grouped = [groups_in(row, strands.group, tree) for row in rows]
+
+    def arrange(r: int, back: int) -> None:
+        """Sort row r by `value`, in which groups that row r + back has too keep the order that they have there."""
+        if groups := grouped[r]:
+            kept = []
+            if r + back >= 0 and len(shared := set(groups).intersection(grouped[r + back])) > 1:
+                kept = kept_order(rows[r + back], shared, strands.group, tree)
+            sort_grouped(rows[r], groups, value, kept, strands.group, tree, place)
+        else:
+            rows[r].sort(key=value.__getitem__)
+        note_places(rows[r], place)
+
     value = seeds(cells, strands)
-    for r, row in enumerate(rows):
-        arrange(row, value, (rows[r - 1] if r else []) if grouped[r] else None, strands.group, tree, place)
+    for r in range(len(rows)):
+        arrange(r, -1)
     if n > SWEPT:
         return rows
     best, fewest = [row[:] for row in rows], crossings(rows, ends, place)
@@ -55,7 +67,7 @@ def order_rows(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, 
                 if near[i]:
                     last = sum([place[j] for j in near[i]]) / len(near[i])
                 value[i] = last  # without neighbours: stays right of what it is right of
-            arrange(row, value, rows[r + back] if grouped[r] else None, strands.group, tree, place)
+            arrange(r, back)
         if n <= SWITCHED_EACH:
             switch(rows, ends, place, strands.group, 1)
         count = crossings(rows, ends, place)
@@ -65,22 +77,6 @@ def order_rows(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, 
     if fewest and n <= SWITCHED:
         switch(best, ends, place, strands.group, SWITCHES)
     return best
-
-
-def arrange(
-    row: list[int],
-    value: Sequence[float],
-    fixed: list[int] | None,
-    group: list[int],
-    tree: Tree,
-    place: list[float],
-) -> None:
-    """Sort a row by value, and note the places; with groups in it, the row `fixed` beside it gives their order."""
-    if fixed is None:
-        row.sort(key=value.__getitem__)
-    else:
-        sort_grouped(row, value, fixed, group, tree, place)
-    note_places(row, place)
 
 
 def seeds(cells: Cells, strands: Strands) -> list[float]:
@@ -93,39 +89,67 @@ def seeds(cells: Cells, strands: Strands) -> list[float]:
     return seed
 
 
+def groups_in(row: list[int], group: list[int], tree: Tree) -> list[int]:
+    """Return the groups in a row, each after the one around it; none if all of the row is in the same."""
+    innermost = {group[i] for i in row}
+    found = set[int]()
+    for g in innermost if len(innermost) > 1 else ():
+        while g and g not in found:
+            found.add(g)
+            g = tree.parent[g]
+    return sorted(found)
+
+
 def sort_grouped(
-    row: list[int], value: Sequence[float], fixed: list[int], group: list[int], tree: Tree, place: list[float]
+    row: list[int],
+    groups: list[int],
+    value: Sequence[float],
+    kept: list[list[int]],
+    group: list[int],
+    tree: Tree,
+    place: list[float],
 ) -> None:
-    """Sort a row by value, with the groups in it by their mean, and those that are in `fixed` as they are there."""
-    total: dict[int, float] = {}
-    count: dict[int, int] = {}
-    begin: dict[int, float] = {}
+    """Sort a row by value, with the groups in it by their mean, but those of each list of `kept` in its order."""
+    total = dict.fromkeys(groups, 0.0)
+    count = dict.fromkeys(groups, 0)
+    rank = dict.fromkeys(groups, float("inf"))
     for i in row:
         g = group[i]
-        while g:
-            total[g] = total.get(g, 0.0) + value[i]
-            count[g] = count.get(g, 0) + 1
-            begin.setdefault(g, place[i])
-            g = tree.parent[g]
-    kept: dict[int, list[int]] = {}  # by the group around them, those that keep their order
+        if g:
+            total[g] += value[i]
+            count[g] += 1
+            rank[g] = min(rank[g], place[i])
+    for g in reversed(groups):
+        p = tree.parent[g]
+        if p:
+            total[p] += total[g]
+            count[p] += count[g]
+            rank[p] = min(rank[p], rank[g])
+    mean = {g: total[g] / count[g] for g in groups}
+    for siblings in kept:
+        make_rise(siblings, mean, count)
+        for at, g in enumerate(siblings):
+            rank[g] = at
+    key: dict[int, tuple[tuple[float, float, int], ...]] = {0: ()}
+    for g in groups:
+        key[g] = (*key[tree.parent[g]], (mean[g], rank[g], g))
+    row.sort(key=lambda i: (*key[group[i]], (value[i], place[i], -1)))
+
+
+def kept_order(fixed: list[int], shared: set[int], group: list[int], tree: Tree) -> list[list[int]]:
+    """Return the groups, of those that row `fixed` shares with another, that stand side by side, in their order."""
+    kept: dict[int, list[int]] = {}  # by the group around them
+    if len({tree.parent[g] for g in shared}) == len(shared):
+        return []
     seen = set[int]()
     for i in fixed:
         g = group[i]
         while g and g not in seen:
             seen.add(g)
-            if g in total:
+            if g in shared:
                 kept.setdefault(tree.parent[g], []).append(g)
             g = tree.parent[g]
-    mean = {g: total[g] / count[g] for g in total}
-    rank = dict(begin)
-    for siblings in kept.values():
-        make_rise(siblings, mean, count)
-        for p, g in enumerate(siblings):
-            rank[g] = p
-    key: dict[int, tuple[tuple[float, float, int], ...]] = {0: ()}
-    for g in sorted(total):  # each after the one around it
-        key[g] = (*key[tree.parent[g]], (mean[g], rank[g], g))
-    row.sort(key=lambda i: (*key[group[i]], (value[i], place[i], -1)))
+    return [siblings for siblings in kept.values() if len(siblings) > 1]
 
 
 def make_rise(groups: list[int], mean: dict[int, float], count: dict[int, int]) -> None:
