@@ -16,7 +16,9 @@ PATIENCE = 6  # sweeps without fewer crossings, after which no more follow; half
 WORK = 20_000  # sweeps times cells and points, at most
 LEAST = 4  # sweeps nevertheless
 SWEPT = 200_000  # above so many cells and points, the first order is kept
-SWITCHED_EACH, SWITCHED = 1_000, 8_000  # up to so many, neighbours are switched after each sweep, and at the end
+SMALL = 400  # up to so many, neighbours are switched after each sweep, and sweeps start from several orders
+STARTS, GOLDEN = 4, 0.618
+SWITCHED = 8_000  # up to so many, neighbours are switched at the end
 SWITCHES = 6  # passes over all rows, at the end
 HEAVY = 1  # how often more a neighbour on the main path counts
 
@@ -24,42 +26,59 @@ HEAVY = 1  # how often more a neighbour on the main path counts
 def order_rows(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, int]]) -> Rows:
     """Return what stands in each row, from the left; `main` are the steps of the main path."""
     n = len(strands.row)
-    rows: Rows = [[] for _ in range(max(strands.row) + 1)]
-    for i, r in enumerate(strands.row):
-        rows[r].append(i)
     ends = Ends(cells, strands)
-    place = [0.0] * (2 * n)
-    grouped = [groups_in(row, strands.group, tree) for row in rows]
-
-    def arrange(r: int, back: int) -> None:
-        """Sort row r by `value`, in which groups that row r + back has too keep the order that they have there."""
-        if groups := grouped[r]:
-            kept = []
-            if r + back >= 0 and len(shared := set(groups).intersection(grouped[r + back])) > 1:
-                kept = kept_order(rows[r + back], shared, strands.group, tree)
-            sort_grouped(rows[r], groups, value, kept, strands.group, tree, place)
-        else:
-            rows[r].sort(key=value.__getitem__)
-        note_places(rows[r], place)
-
-    value = seeds(cells, strands)
-    for r in range(len(rows)):
-        arrange(r, -1)
-    if n > SWEPT:
-        return rows
-    best, fewest = [row[:] for row in rows], crossings(rows, ends, place)
     ups, downs = ends.ups[:], ends.downs[:]
     for upper, lower in main:  # keep their places more than others
         ups[lower] = ups[lower] + [upper] * HEAVY
         downs[upper] = downs[upper] + [lower] * HEAVY
-    waited = 0
-    for sweep in range(min(SWEEPS, max(LEAST, WORK // n))):
-        if not fewest or waited == (PATIENCE if n <= SWITCHED_EACH else PATIENCE // 2):
-            break
-        down = sweep % 2 == 0
-        near, back = (ups, -1) if down else (downs, 1)
-        for r in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
-            row = rows[r]
+    table = Table(strands, tree)
+    first = seeds(cells, strands)
+    best: Rows = []
+    fewest = 0
+    for start in range(STARTS if n <= SMALL else 1):
+        table.value = [seed * GOLDEN * start % 1 for seed in first] if start else first[:]
+        for r in range(len(table.rows)):
+            table.arrange(r, -1)
+        if n > SWEPT:
+            return table.rows
+        sweeps = min(SWEEPS, max(LEAST, WORK // n))
+        waited = 0
+        for sweep in range(sweeps + 1):
+            count = crossings(table.rows, ends, table.place)
+            waited += 1
+            if not best or count < fewest:
+                best, fewest, waited = [row[:] for row in table.rows], count, 0
+            if not fewest or sweep == sweeps or waited == (PATIENCE if n <= SMALL else PATIENCE // 2):
+                break
+            table.sweep(downs if sweep % 2 else ups, -1 if sweep % 2 else 1)
+            if n <= SMALL:
+                switch(table.rows, ends, table.place, strands.group, 1)
+        if not fewest:
+            return best
+    if n <= SWITCHED:
+        switch(best, ends, table.place, strands.group, SWITCHES)
+    return best
+
+
+class Table:
+    """The rows while they are sorted, by the `value` of what stands in them."""
+
+    def __init__(self, strands: Strands, tree: Tree) -> None:
+        self.tree = tree
+        self.group = strands.group
+        self.rows: Rows = [[] for _ in range(max(strands.row) + 1)]
+        for i, r in enumerate(strands.row):
+            self.rows[r].append(i)
+        self.groups = [groups_in(row, strands.group, tree) for row in self.rows]
+        self.value: list[float] = []
+        self.place = [0.0] * (2 * len(strands.row))
+
+    def sweep(self, near: list[list[int]], step: int) -> None:
+        """Sort row after row by the mean places of neighbours in the one before; step: 1 for down, -1 for up."""
+        value, place = self.value, self.place
+        rows = range(len(self.rows))[::step]
+        for r in rows[1:]:
+            row = self.rows[r]
             if len(row) == 1:
                 continue
             last = -1.0
@@ -67,16 +86,18 @@ def order_rows(cells: Cells, strands: Strands, tree: Tree, main: set[tuple[int, 
                 if near[i]:
                     last = sum([place[j] for j in near[i]]) / len(near[i])
                 value[i] = last  # without neighbours: stays right of what it is right of
-            arrange(r, back)
-        if n <= SWITCHED_EACH:
-            switch(rows, ends, place, strands.group, 1)
-        count = crossings(rows, ends, place)
-        waited += 1
-        if count < fewest:
-            best, fewest, waited = [row[:] for row in rows], count, 0
-    if fewest and n <= SWITCHED:
-        switch(best, ends, place, strands.group, SWITCHES)
-    return best
+            self.arrange(r, -step)
+
+    def arrange(self, r: int, back: int) -> None:
+        """Sort row r by value, in which groups that row r + back has too keep the order that they have there."""
+        if groups := self.groups[r]:
+            kept = []
+            if r + back >= 0 and len(shared := set(groups).intersection(self.groups[r + back])) > 1:
+                kept = kept_order(self.rows[r + back], shared, self.group, self.tree)
+            sort_grouped(self.rows[r], groups, self.value, kept, self.group, self.tree, self.place)
+        else:
+            self.rows[r].sort(key=self.value.__getitem__)
+        note_places(self.rows[r], self.place)
 
 
 def seeds(cells: Cells, strands: Strands) -> list[float]:
