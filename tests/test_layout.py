@@ -37,7 +37,7 @@ def graphs(draw: st.DrawFn, grouped: bool = True) -> Graph:
         for i in range(n)
     ]
     links = [
-        Link(f"b{a}", f"b{b}", draw(st.sampled_from([1, 1, 3])))
+        Link(f"b{a}", f"b{b}", draw(st.sampled_from([0, 1, 1, 3])))
         for a, b in draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=24))
         if a < b
     ]
@@ -425,6 +425,17 @@ def test_what_cannot_be_drawn_is_refused(boxes, links, groups, message):
 def test_boxes_without_a_size_are_refused(size):
     with pytest.raises(ValueError, match="box 'x' needs a positive width and height"):
         arrange([Box("x", size, 20)], [], [])
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan"), float("inf")])
+def test_links_of_impossible_weight_are_refused(weight):
+    with pytest.raises(ValueError, match="link 'x' to 'y' needs a weight from 0 on"):
+        arrange([Box("x", 50, 20), Box("y", 50, 20)], [Link("x", "y", weight)], [])
+
+
+def test_groups_of_impossible_size_are_refused():
+    with pytest.raises(ValueError, match="group 'g' needs a title and a width from 0 on, got -1, 0"):
+        arrange([Box("x", 50, 20, "g")], [], [Group("g", title=-1)])
 
 
 # Size

@@ -13,6 +13,8 @@ from tensorgrad.viz.layout.strands import Strands, thread
 
 __all__ = ["Arranged", "Box", "Group", "Link", "Place", "arrange"]
 
+LEAST_WEIGHT = 1e-3  # a line of no weight follows others, but is not left behind
+
 
 def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group] = ()) -> Arranged:
     """Return a layered drawing, in which every link leads down and the heaviest chain of boxes is straight.
@@ -21,8 +23,8 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group]
     one is in the other; one without boxes has no place. A box `beside` another stands to the left of it, several
     above each other, and its link goes across, if both are in one group and no other path leads between them.
     Long links of one box share their way. The same input gives the same drawing.
-    Raises ValueError if an id is given twice or not known, if a size is not positive and finite, or if links, or
-    groups, lead in a circle.
+    Raises ValueError if an id is given twice or not known, if a size is not positive and finite, a weight
+    negative, or if links, or groups, lead in a circle.
     Follows Sugiyama, Tagawa, Toda 1981, "Methods for visual understanding of hierarchical system structures".
 
     >>> drawing = arrange([Box("x", 80, 20), Box("y", 80, 20)], [Link("x", "y")])
@@ -79,7 +81,7 @@ def from_centres(cells: Cells, strands: Strands) -> list[Segment]:
         head = cells.boxes[cells.head[cells.of[box]]]
         return -(head.width + cells.boxes[box].width) / 2 - BOX_GAP
 
-    return [(upper, lower, off(s), off(t), weight) for upper, lower, s, t, weight in strands.segments]
+    return [(upper, lower, off(s), off(t), weight or LEAST_WEIGHT) for upper, lower, s, t, weight in strands.segments]
 
 
 def from_origin(

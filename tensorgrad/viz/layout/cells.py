@@ -47,13 +47,18 @@ class Cells:
 def nest(groups: Sequence[Group]) -> tuple[Tree, dict[str, int]]:
     """Return the tree of groups, and the number of each id.
 
-    Raises ValueError if an id is empty or given twice, or if a group lies in none that is given, or in itself.
+    Raises ValueError if an id is empty or given twice, a size is negative, or a group lies in none that is given, or in
+    itself.
     """
     by_id = {group.id: group for group in groups}
     if len(by_id) < len(groups) or "" in by_id:
         raise ValueError(f"groups need different ids, not empty, got {preview([group.id for group in groups])}")
     inside: dict[str, list[Group]] = {}
     for group in groups:
+        if not (0 <= group.title < math.inf and 0 <= group.width < math.inf):
+            raise ValueError(
+                f"group {group.id!r} needs a title and a width from 0 on, got {group.title}, {group.width}"
+            )
         if group.parent and group.parent not in by_id:
             raise ValueError(f"group {group.id!r} lies in {group.parent!r}, which is not among the groups")
         inside.setdefault(group.parent, []).append(group)
@@ -75,7 +80,7 @@ def join(boxes: Sequence[Box], links: Sequence[Link], number: dict[str, int]) ->
 
     A wish to stand beside a box is granted where both are in the same group, that box itself stands beside none, and
     no other path leads from one to the other.
-    Raises ValueError if an id is given twice or not known, a size is not positive, or links lead in a circle.
+    Raises ValueError if an id is given twice or not known, a size or weight makes no sense, or links lead in a circle.
     """
     at = {box.id: i for i, box in enumerate(boxes)}
     if len(at) < len(boxes):
@@ -83,6 +88,9 @@ def join(boxes: Sequence[Box], links: Sequence[Link], number: dict[str, int]) ->
     for box in boxes:
         if not (0 < box.width < math.inf and 0 < box.height < math.inf):
             raise ValueError(f"box {box.id!r} needs a positive width and height, got {box.width} and {box.height}")
+    for link in links:
+        if not 0 <= link.weight < math.inf:
+            raise ValueError(f"link {link.source!r} to {link.target!r} needs a weight from 0 on, got {link.weight}")
     try:
         pairs = [(at[link.source], at[link.target], link.weight) for link in links]
         groups = [number[box.group] for box in boxes]

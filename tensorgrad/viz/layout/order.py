@@ -14,7 +14,7 @@ from tensorgrad.viz.layout.strands import Strands
 SWEEPS = 24
 PATIENCE = 6  # sweeps without fewer crossings, after which no more follow; half of it for many cells and points
 WORK = 20_000  # sweeps times cells and points, at most
-LEAST = 4  # sweeps nevertheless
+LEAST = 3  # sweeps nevertheless
 SWEPT = 200_000  # above so many cells and points, the first order is kept
 SMALL = 400  # up to so many, neighbours are switched after each sweep, and sweeps start from several orders
 STARTS, GOLDEN = 4, 0.618
