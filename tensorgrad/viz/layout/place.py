@@ -96,15 +96,11 @@ def align(lines: Lines, strands: Strands, segments: Sequence[Segment], main: set
         for near in ends:
             near.sort()
     root = list(range(total))
-    above = lines.rows[0] if lines.rows else []
-    where: dict[int, int] = {}
     for r, gap in enumerate(per_gap):
         if not gap:
             continue
-        above, below = lines.rows[r], lines.rows[r + 1]
-        edges_below = {i: p for p, i in enumerate(below) if i >= lines.n}
-        where = {i: p for p, i in enumerate(above) if i >= lines.n}
-        taken = sorted((p, edges_below[i]) for i, p in where.items() if i in edges_below)
+        below = {i: p for p, i in enumerate(lines.rows[r + 1]) if i >= lines.n}
+        taken = [(p, below[i]) for p, i in enumerate(lines.rows[r]) if i in below]  # of lines that are straight
         ranked = []
         for upper, lower, _, _, weight in gap:
             first = (upper, lower) in main
@@ -125,7 +121,7 @@ def align(lines: Lines, strands: Strands, segments: Sequence[Segment], main: set
 
 def off_middle(places: list[int], place: int) -> float:
     """Return how far the line to `place` is from the middle of all lines, in lines."""
-    return abs(places.index(place) - (len(places) - 1) / 2)
+    return abs(bisect_left(places, place) - (len(places) - 1) / 2)
 
 
 def settle(
