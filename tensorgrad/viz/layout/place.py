@@ -55,8 +55,7 @@ def with_edges(rows: Rows, left: list[float], right: list[float], strands: Stran
         full.append(line)
         for a, b in pairwise(line):
             if a >= n or b >= n:
-                if (a, b) not in apart or a < n or b < n:
-                    apart[a, b] = edge_gap(a, b, n) + (right[a] if a < n else 0.0) + (left[b] if b < n else 0.0)
+                apart[a, b] = edge_gap(a, b, n) + (right[a] if a < n else 0.0) + (left[b] if b < n else 0.0)
             else:
                 boxes = (a < strands.cells) + (b < strands.cells)
                 apart[a, b] = right[a] + left[b] + (BOX_GAP if boxes == 2 else LINE_GAP)
@@ -137,7 +136,7 @@ def settle(
     for (a, b), distance in lines.apart.items():
         pair = (root[a], root[b])
         gaps[pair] = max(gaps.get(pair, 0.0), distance)
-    blocks = in_line(sorted({r for line in lines.rows for i in line for r in (root[i],)}), gaps)
+    blocks = in_line(sorted({root[i] for line in lines.rows for i in line}), gaps)
     number = {r: k for k, r in enumerate(blocks)}
     m = len(blocks)
     before: list[list[tuple[int, float]]] = [[] for _ in blocks]
