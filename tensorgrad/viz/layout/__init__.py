@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from tensorgrad.viz.layout.align import Segment, straight_lines, with_edges
 from tensorgrad.viz.layout.cells import Cells, join, nest
 from tensorgrad.viz.layout.data import BOX_GAP, CHANNEL, Arranged, Box, Group, Link, Place
 from tensorgrad.viz.layout.layers import layer
 from tensorgrad.viz.layout.order import order_rows
-from tensorgrad.viz.layout.place import Segment, align, settle, with_edges
+from tensorgrad.viz.layout.place import settle
 from tensorgrad.viz.layout.route import bands, put, route, simplify
 from tensorgrad.viz.layout.spine import main_path
 from tensorgrad.viz.layout.strands import Strands, thread
@@ -44,7 +45,7 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group]
     left, right = extents(cells, strands)
     lines = with_edges(rows, left, right, strands, tree)
     segments = from_centres(cells, strands)
-    x = settle(lines, align(lines, strands, segments, main), segments, pinned)
+    x = settle(lines, straight_lines(lines, strands, segments, main), segments, pinned)
     down = bands(cells, strands, tree, x)
     places = put(cells, strands, x, down)
     ways = route(cells, strands, x, down, places)

@@ -1,215 +1,92 @@
-"""Gives everything its x: lines straight where they can be, the main path in one vertical, others near neighbours.
+"""Gives everything its x: the main path in one vertical, the rest near its neighbours, and nothing too near another."""
 
-What one straight line joins moves as one block (Brandes, Köpf 2001). The edges of groups are blocks too, which reach
-over all rows of the group and have their place between its members and the others, as in Sander 1999.
-"""
-
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
-from tensorgrad.viz.layout.cells import Tree
-from tensorgrad.viz.layout.crossings import Rows
-from tensorgrad.viz.layout.data import BOX_GAP, LINE_GAP, PAD
-from tensorgrad.viz.layout.strands import Strands
+from tensorgrad.viz.layout.align import Lines, Segment
+from tensorgrad.viz.layout.cells import in_order
 
 ROUNDS = 10
-Segment = tuple[int, int, float, float, float]  # upper, lower, how far from their centres it ends, weight
+Pulls = list[list[tuple[int, float, float]]]  # of each block: another, how far from it, and how much it is wanted
+Gaps = list[list[tuple[int, float]]]  # of each block: those next to it, with the least distance
 
 
-@dataclass(slots=True)
-class Lines:
-    """The rows with the edges of groups: of group g the left one is number n + 2 g, the right one n + 2 g + 1."""
-
-    rows: Rows
-    n: int
-    apart: dict[tuple[int, int], float]  # how far a pair of neighbours must be apart, at least
-
-
-def with_edges(rows: Rows, left: list[float], right: list[float], strands: Strands, tree: Tree) -> Lines:
-    """Return the rows with the edges of groups, and the distances that neighbours keep."""
-    n = len(strands.row)
-    full: Rows = []
-    apart: dict[tuple[int, int], float] = {}
-    for row in rows:
-        line: list[int] = []
-        inside = 0
-        for i in row:
-            g = strands.group[i]
-            if g != inside:
-                common = tree.common(g, inside)
-                while inside != common:
-                    line.append(n + 2 * inside + 1)
-                    inside = tree.parent[inside]
-                entered = []
-                while g != common:
-                    entered.append(n + 2 * g)
-                    g = tree.parent[g]
-                line += reversed(entered)
-                inside = strands.group[i]
-            line.append(i)
-        while inside:
-            line.append(n + 2 * inside + 1)
-            inside = tree.parent[inside]
-        full.append(line)
-        for a, b in pairwise(line):
-            if a >= n or b >= n:
-                apart[a, b] = edge_gap(a, b, n) + (right[a] if a < n else 0.0) + (left[b] if b < n else 0.0)
-            else:
-                boxes = (a < strands.cells) + (b < strands.cells)
-                apart[a, b] = right[a] + left[b] + (BOX_GAP if boxes == 2 else LINE_GAP)
-    for g in range(1, len(tree.groups)):
-        if strands.last[g] >= 0:
-            apart[n + 2 * g, n + 2 * g + 1] = max(tree.groups[g].width, 2 * PAD)
-    return Lines(full, n, apart)
-
-
-def edge_gap(a: int, b: int, n: int) -> float:
-    """Return the distance between two neighbours, one or both of which are the edge of a group."""
-    inside = (a >= n and (a - n) % 2 == 0) or (b >= n and (b - n) % 2 == 1)
-    return PAD if inside else BOX_GAP if a >= n and b >= n else LINE_GAP + 4
-
-
-def align(lines: Lines, strands: Strands, segments: Sequence[Segment], main: set[tuple[int, int]]) -> list[int]:
-    """Return the block of each cell, point and edge: what one vertical line joins, by the number of its uppermost.
-
-    Lines are made straight in turn, the main path first, then what joins two points, then the heaviest and those
-    nearest to the middle of the others at their ends: where they cross no edge of a group and no straight line.
-    """
-    total = lines.n + 2 * len(strands.first)
-    place = [0] * total
-    for line in lines.rows:
-        for p, i in enumerate(line):
-            place[i] = p
-    per_gap: list[list[Segment]] = [[] for _ in lines.rows]
-    ups: list[list[int]] = [[] for _ in range(lines.n)]
-    downs: list[list[int]] = [[] for _ in range(lines.n)]
-    for segment in segments:
-        upper, lower, from_centre, to_centre, _ = segment
-        ups[lower].append(place[upper])
-        downs[upper].append(place[lower])
-        if not from_centre and not to_centre:
-            per_gap[strands.row[upper]].append(segment)
-    for ends in (ups, downs):
-        for near in ends:
-            near.sort()
-    root = list(range(total))
-    for r, gap in enumerate(per_gap):
-        if not gap:
-            continue
-        below = {i: p for p, i in enumerate(lines.rows[r + 1]) if i >= lines.n}
-        taken = [(p, below[i]) for p, i in enumerate(lines.rows[r]) if i in below]  # of lines that are straight
-        ranked = []
-        for upper, lower, _, _, weight in gap:
-            first = (upper, lower) in main
-            points = (upper >= strands.cells) + (lower >= strands.cells)
-            off = off_middle(ups[lower], place[upper]) + off_middle(downs[upper], place[lower])
-            ranked.append((not first, points < 2, -weight, off, place[upper], place[lower], upper, lower))
-        ranked.sort()
-        for *_, p, q, upper, lower in ranked:
-            at = bisect_left(taken, (p, q))
-            if at and (taken[at - 1][0] == p or taken[at - 1][1] >= q):
-                continue
-            if at < len(taken) and (taken[at][0] == p or taken[at][1] <= q):
-                continue
-            taken.insert(at, (p, q))
-            root[lower] = root[upper]
-    return root
-
-
-def off_middle(places: list[int], place: int) -> float:
-    """Return how far the line to `place` is from the middle of all lines, in lines."""
-    return abs(bisect_left(places, place) - (len(places) - 1) / 2)
-
-
-def settle(
-    lines: Lines, root: list[int], segments: Sequence[Segment], pinned: int, rounds: int = ROUNDS
-) -> list[float]:
+def settle(lines: Lines, root: list[int], segments: Sequence[Segment], pinned: int) -> list[float]:
     """Return the x of each cell, point and edge, with the block of `pinned` at 0.
 
-    In each round, every block is wanted at the mean of what it is linked with. One pass from the left pushes blocks to
-    the right until none is too near to another, one from the right pushes them to the left: half way between, none is
-    too near either, and neither side is favoured.
+    In each round, every block is wanted at the mean of what it is linked with, and edges of groups close to what they
+    hold; then all are moved apart.
     """
+    roots = sorted({root[i] for line in lines.rows for i in line})
+    number = {r: k for k, r in enumerate(roots)}
     gaps: dict[tuple[int, int], float] = {}
     for (a, b), distance in lines.apart.items():
-        pair = (root[a], root[b])
+        pair = (number[root[a]], number[root[b]])
         gaps[pair] = max(gaps.get(pair, 0.0), distance)
-    blocks = in_line(sorted({root[i] for line in lines.rows for i in line}), gaps)
-    number = {r: k for k, r in enumerate(blocks)}
-    m = len(blocks)
-    before: list[list[tuple[int, float]]] = [[] for _ in blocks]
-    after: list[list[tuple[int, float]]] = [[] for _ in blocks]
+    order = in_order(len(roots), list(gaps))  # each block after those to its left
+    at = [0] * len(roots)
+    for k, block in enumerate(order):
+        at[block] = k
+    block_of = {r: at[k] for r, k in number.items()}
+    before: Gaps = [[] for _ in roots]
+    after: Gaps = [[] for _ in roots]
     for (a, b), distance in gaps.items():
-        before[number[b]].append((number[a], distance))
-        after[number[a]].append((number[b], distance))
-    pulls: list[list[tuple[int, float, float]]] = [[] for _ in blocks]
+        before[at[b]].append((at[a], distance))
+        after[at[a]].append((at[b], distance))
+    pulls: Pulls = [[] for _ in roots]
     for upper, lower, s, t, weight in segments:
-        a, b = number[root[upper]], number[root[lower]]
+        a, b = block_of[root[upper]], block_of[root[lower]]
         if a != b:
             pulls[a].append((b, t - s, weight))
             pulls[b].append((a, s - t, weight))
-    low, high = [float("-inf")] * m, [float("inf")] * m
-    if m:
-        pin = number[root[pinned]]
-        low[pin] = high[pin] = 0.0
-        for k in range(pin + 1, m):
-            low[k] = max([low[j] + d for j, d in before[k]], default=low[k])
-        for k in range(pin - 1, -1, -1):
-            high[k] = min([high[j] - d for j, d in after[k]], default=high[k])
-    edge = [r >= lines.n for r in blocks]
-    left_edge = [e and (r - lines.n) % 2 == 0 for e, r in zip(edge, blocks, strict=True)]
-    x = [0.0] * m
-    for turn in range(rounds):
+    edges = [roots[block] - lines.n for block in order]  # of groups, below 0 for others
+    lefts = [k for k, edge in enumerate(edges) if edge >= 0 and edge % 2 == 0]
+    rights = [k for k, edge in enumerate(edges) if edge >= 0 and edge % 2]
+    low, high = bounds(block_of[root[pinned]], before, after)
+    x = between([0.0] * len(roots), low, high, before, after)
+    for _ in range(ROUNDS - 1):
         want = x[:]
-        if turn:
-            for k in range(m):
-                if edge[k]:  # close to what the group holds
-                    want[k] = (
-                        min([x[j] - d for j, d in after[k]]) if left_edge[k] else max([x[j] + d for j, d in before[k]])
-                    )
-                elif pulls[k]:
-                    total = weights = 0.0
-                    for j, offset, w in pulls[k]:
-                        total += (x[j] + offset) * w
-                        weights += w
-                    want[k] = total / weights
+        for k, near in enumerate(pulls):
+            if near:
+                total = weights = 0.0
+                for j, offset, weight in near:
+                    total += (x[j] + offset) * weight
+                    weights += weight
+                want[k] = total / weights
+        for k in lefts:
+            want[k] = min([x[j] - d for j, d in after[k]])
+        for k in rights:
+            want[k] = max([x[j] + d for j, d in before[k]])
         x = between(want, low, high, before, after)
-    for k in range(m):
-        if edge[k] and not left_edge[k]:
-            x[k] = max([x[j] + d for j, d in before[k]])
-    for k in range(m - 1, -1, -1):
-        if left_edge[k]:
-            x[k] = min([x[j] - d for j, d in after[k]])
-    return [x[number[r]] if r in number else 0.0 for r in root]
+    for k in rights:  # each after those within
+        x[k] = max([x[j] + d for j, d in before[k]])
+    for k in reversed(lefts):
+        x[k] = min([x[j] - d for j, d in after[k]])
+    return [x[block_of[r]] if r in block_of else 0.0 for r in root]
 
 
-def in_line(roots: list[int], gaps: dict[tuple[int, int], float]) -> list[int]:
-    """Return the blocks so that each follows those to its left."""
-    waits = dict.fromkeys(roots, 0)
-    after: dict[int, list[int]] = {r: [] for r in roots}
-    for a, b in gaps:
-        waits[b] += 1
-        after[a].append(b)
-    line = [r for r in roots if not waits[r]]
-    for r in line:  # grows while it is read
-        for b in after[r]:
-            waits[b] -= 1
-            if not waits[b]:
-                line.append(b)
-    assert len(line) == len(roots), "blocks stand in a circle"
-    return line
+def bounds(pin: int, before: Gaps, after: Gaps) -> tuple[list[float], list[float]]:
+    """Return the least and the greatest x of each block for which block `pin` can stay at 0."""
+    low, high = [float("-inf")] * len(before), [float("inf")] * len(before)
+    low[pin] = high[pin] = 0.0
+    for k in range(pin + 1, len(before)):
+        low[k] = max([low[j] + d for j, d in before[k]], default=low[k])
+    for k in range(pin - 1, -1, -1):
+        high[k] = min([high[j] - d for j, d in after[k]], default=high[k])
+    return low, high
 
 
 def between(
     want: list[float],
     low: list[float],
     high: list[float],
-    before: list[list[tuple[int, float]]],
-    after: list[list[tuple[int, float]]],
+    before: Gaps,
+    after: Gaps,
 ) -> list[float]:
-    """Return places near those wanted, within the bounds, that keep all distances."""
+    """Return places near those wanted, within the bounds, that keep all distances.
+
+    One pass from the left pushes blocks to the right until none is too near to another, one from the right pushes them
+    to the left: half way between, none is too near either, and neither side is favoured.
+    """
     m = len(want)
     want = [min(max(w, a), b) for w, a, b in zip(want, low, high, strict=True)]
     pushed_right, pushed_left = want[:], want[:]
