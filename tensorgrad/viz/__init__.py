@@ -12,7 +12,8 @@ import graphviz
 
 from tensorgrad.graph import Tensor
 from tensorgrad.viz.dot import to_digraph
-from tensorgrad.viz.ir import GraphIR, read
+from tensorgrad.viz.ir import GraphIR
+from tensorgrad.viz.read import read
 from tensorgrad.viz.text import to_text
 
 __all__ = ["Graph", "draw"]

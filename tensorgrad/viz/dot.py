@@ -123,7 +123,7 @@ def draw_boxes(graph: graphviz.Digraph, ir: GraphIR, boxes: Box, sides: Sides, m
         here = graph if box is boxes else graphviz.Digraph(f"cluster_{place}")
         for id in sorted(box.cards, key=lambda id: id not in straight):  # dot keeps what comes first to the left
             card = cards[id]
-            sizes[box.path] += math.prod(card.shape) if card.kind == "parameter" else 0
+            sizes[box.path] += math.prod(n or 0 for n in card.shape) if card.kind == "parameter" else 0
             fill, border = VERDICTS.get(card.verdict, (FILLS[card.kind], BORDERS[card.kind]))
             fill = FILLS["loss"] if card.kind == "loss" else fill  # under white letters
             dashed = card.kind == "constant" or (card.family == "view" and card.kind == "op")
@@ -250,6 +250,5 @@ def box_title(path: str, parameters: int) -> str:
 def headline(ir: GraphIR) -> str:
     """Return the title of the picture."""
     rows: list[list[Piece]] = [[(elide(ir.heading(), 60), INK, 17, SANS + " bold")], [(ir.summary(), GREY, 10, SANS)]]
-    if gap := ir.gap():
-        rows += [[(part.strip(), GREY, 10, SANS)] for part in gap.split(": ")]
+    rows += [[(part.strip(), GREY, 10, SANS)] for note in ir.notes for part in note.split(": ")]
     return table([*rows, []])

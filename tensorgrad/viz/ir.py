@@ -141,7 +141,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class GraphIR:
-    """A graph as data: cards in topological order, the root last in the forward view; edges; and scopes, outer first."""
+    """A graph as data: cards in topological order, in the forward view the root last; edges; scopes, outer first."""
 
     cards: list[Card]
     edges: list[Edge]
@@ -151,7 +151,9 @@ class GraphIR:
     title: str = ""  # of what is drawn: "mlp", or "loss"
     notes: list[str] = field(default_factory=list)  # what the picture does not show, and why
     findings: list[Finding] = field(default_factory=list)  # the worst first; each is on a card, too
-    sources: dict[str, dict[int, str]] = field(default_factory=dict)  # lines by file, those of cards and their neighbours
+    sources: dict[str, dict[int, str]] = field(
+        default_factory=dict
+    )  # lines by file, those of cards and their neighbours
     version: int = VERSION
 
     def incoming(self) -> dict[str, list[Edge]]:
@@ -168,9 +170,7 @@ class GraphIR:
         steps = sum(card.kind in ("op", "loss") for card in self.cards) + sum(card.count for card in folded)
         numbers = sum(sizes) + sum(card.parameters for card in folded)
         tensors = "" if folded else f" in {len(sizes)} tensor{'s' * (len(sizes) != 1)}"
-        return (
-            f"{steps:,} operation{'s' * (steps != 1)} · {numbers:,} parameter{'s' * (numbers != 1)}{tensors}"
-        )
+        return f"{steps:,} operation{'s' * (steps != 1)} · {numbers:,} parameter{'s' * (numbers != 1)}{tensors}"
 
     def heading(self) -> str:
         """Return what the picture shows."""

@@ -1,7 +1,8 @@
 """Writes a graph as text: a row for each step, the main path as a line, other arguments behind ◂."""
 
 from tensorgrad.viz.boxes import modules, unfold
-from tensorgrad.viz.ir import COMMUTATIVE, Card, Edge, GraphIR
+from tensorgrad.viz.ir import Card, Edge, GraphIR
+from tensorgrad.viz.read import COMMUTATIVE
 from tensorgrad.viz.words import elide, short_number, short_shape
 
 MARKS = {"parameter": "○", "input": "○", "constant": "○", "op": "●", "loss": "◉"}
@@ -25,7 +26,7 @@ def to_text(ir: GraphIR) -> str:
         columns = f"{number(card):<{number_width}}  {title(card):<{title_width}}  {shape:<{shape_width}}  {facts}"
         return f"  {MARKS[card.kind]}  {columns}".rstrip()
 
-    lines = [f"{ir.heading()}   {ir.summary()}", *filter(None, [ir.gap()]), ""]
+    lines = [f"{ir.heading()}   {ir.summary()}", *ir.notes, ""]
     above: Card | None = None
     module = ""
     for card in steps:
