@@ -325,7 +325,7 @@ def test_text_shows_the_main_path_and_other_arguments_behind_it():
 
 def test_json_is_the_graph_as_plain_data(tmp_path):
     data = json.loads(draw(mlp()).save(tmp_path / "graph.json").read_text(encoding="utf-8"))
-    assert data["version"] == 1
+    assert data["version"] == 2
     assert {"id", "kind", "title", "name", "shape", "dtype", "bytes"} <= data["cards"][0].keys()
     assert {"source", "target", "argument", "role"} == data["edges"][0].keys()
 

@@ -85,8 +85,10 @@ def read(y: Tensor, verdicts: Mapping[Node, str] = EMPTY) -> GraphIR:
         )
         roles = argument_roles(node.op, len(drawn), sum(map(bool, drawn)))
         edges += [Edge(d, here, i, role) for i, (d, role) in enumerate(zip(drawn, roles, strict=True)) if d]
-    lost = sum(card.forgotten for card in cards)
-    notes = [f"… stands for {lost:,} constant{'s' * (lost != 1)} that backward() has let go of: {REMEDY}"] * bool(lost)
+    missing = sum(card.forgotten for card in cards)
+    notes = [f"… stands for {missing:,} constant{'s' * (missing != 1)} that backward() has let go of: {REMEDY}"] * bool(
+        missing
+    )
     return GraphIR(cards, edges, title=cards[-1].name, notes=notes)
 
 
