@@ -29,7 +29,7 @@ def arranged(ir: GraphIR, sizes: Mapping[str, tuple[float, float]], titles: Mapp
     sides = beside(ir)
     main = main_path(ir, sides)
     kinds = {card.id: card.kind for card in ir.cards}
-    boxes = [Box(card.id, *sizes[card.id], card.scope, sides.get(card.id, ("",))[0]) for card in ir.cards]
+    boxes = [Box(card.id, *sizes[card.id], card.scope, *sides.get(card.id, ())) for card in ir.cards]
     links = [
         Link(
             edge.source,
