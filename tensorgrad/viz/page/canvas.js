@@ -6,6 +6,7 @@ const canvas = $("canvas"), stage = $("stage"), drawing = $("drawing");
 function show() {
   stage.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.k})`;
   canvas.classList.toggle("far", view.k < 0.42); // small print is not painted where nobody can read it
+  paintSoon();
 }
 
 function pan(dx, dy) {
@@ -32,10 +33,11 @@ function zoom(factor, at = [canvas.clientWidth / 2, canvas.clientHeight / 2]) {
 
 function fit(least = 0) { // all in sight, unless that would be smaller than `least`: then the top
   const [x, y, w, h] = now.bounds, { clientWidth, clientHeight } = canvas;
-  const wide = (clientWidth - 2 * MARGIN) / w, tall = (clientHeight - 2 * MARGIN - $("legend").offsetHeight) / h;
+  const top = clientWidth < 760 ? 56 : MARGIN, bottom = MARGIN + $("legend").offsetHeight;
+  const wide = (clientWidth - 2 * MARGIN) / w, tall = (clientHeight - top - bottom) / h;
   view.k = Math.min(Math.max(Math.min(wide, tall), Math.min(least, Math.max(wide, least * 0.7)), LEAST), 1.15);
   view.x = (clientWidth - w * view.k) / 2 - x * view.k;
-  view.y = Math.max(MARGIN, (clientHeight - $("legend").offsetHeight - h * view.k) / 2) - y * view.k;
+  view.y = Math.max(top, (clientHeight - top - bottom - h * view.k) / 2 + top) - y * view.k;
   show();
 }
 

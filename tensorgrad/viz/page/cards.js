@@ -69,15 +69,15 @@ function face(item, state, box) {
   const mark = worst(card);
   let from = LEFT;
   if (item >= inner) {
-    parts.push(s("path", { class: "chevron", d: "M13 11.5l5 4.5l-5 4.5" }));
+    parts.push(s("path", { class: "chevron", d: "M13 10.5l5 4.5l-5 4.5" }));
     from += 14;
   }
   const titleRoom = width - from - LEFT - (mark && mark !== "note" ? 18 : 0);
   const title = fitted(titleOf(item), "title", titleRoom);
-  parts.push(label(titleOf(item), "title", from, 21, titleRoom, { tone: "name" }));
+  parts.push(label(titleOf(item), "title", from, 20, titleRoom, { tone: "name" }));
   const noteAt = from + widthOf(title, "title") + 7;
   const noteRoom = from + titleRoom - noteAt;
-  if (noteOf(item) && noteRoom > 24) parts.push(label(noteOf(item), "note", noteAt, 20.5, noteRoom, { tone: "soft" }));
+  if (noteOf(item) && noteRoom > 24) parts.push(label(noteOf(item), "note", noteAt, 19.5, noteRoom, { tone: "soft" }));
   if (mark && mark !== "note") parts.push(warning(width - 25, 9, mark));
   parts.push(...second(item, card, room));
   if (box[3] > graph.low) parts.push(...third(item, card, state, room));
@@ -92,12 +92,12 @@ function warning(x, y, level) {
 function second(item, card, room) { // the line below the title
   if (item >= inner) {
     const words = [plural(card.count || 0, "step"), card.parameters ? plural(card.parameters, "parameter") : card.sig];
-    return [label(words.join(" · "), "small", LEFT, 38, room, { tone: "soft" })];
+    return [label(words.join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
   }
   const sig = fitted(card.sig, "mono", room);
   const at = LEFT + widthOf(sig, "mono") + 8;
-  return [label(sig, "mono", LEFT, 38, room, { tone: "plain" }),
-    card.bytes && room + LEFT - at > 30 ? label(card.bytes, "small", at, 38, room + LEFT - at, { tone: "soft" }) : null];
+  return [label(sig, "mono", LEFT, 35, room, { tone: "plain" }),
+    card.bytes && room + LEFT - at > 30 ? label(card.bytes, "small", at, 35, room + LEFT - at, { tone: "soft" }) : null];
 }
 
 function third(item, card, state, room) {
@@ -105,9 +105,9 @@ function third(item, card, state, room) {
   if (loss && state.overlay !== "cost" && state.overlay !== "health") {
     const value = item < inner ? card.value : cards[root].value;
     const seed = state.step ? "seed ∂ = 1" : "";
-    return [value !== undefined ? label(value, "number", LEFT, 74, room * 0.72, { tone: "name" })
-      : label("value not held", "small", LEFT, 70, room, { tone: "soft" }),
-    seed && label(seed, "small", WIDTH - LEFT, 73, room * 0.3, { tone: "soft", "text-anchor": "end" })];
+    return [value !== undefined ? label(value, "number", LEFT, 69, room * 0.72, { tone: "name" })
+      : label("value not held", "small", LEFT, 62, room, { tone: "soft" }),
+    seed && label(seed, "small", WIDTH - LEFT, 68, room * 0.3, { tone: "soft", "text-anchor": "end" })];
   }
   return { values: histograms, gradients: histograms, cost, health }[state.overlay](item, card, state, room);
 }
@@ -115,27 +115,27 @@ function third(item, card, state, room) {
 function histograms(item, card, state) {
   const right = 2 * LEFT + HALF, parts = [];
   const both = card.stats || card.gradient;
-  if (!both && item < inner) return [label(card.kind === "op" || card.kind === "parameter" ? "no values held" : "", "small", LEFT, 74, WIDTH - 2 * LEFT, { tone: "soft" })];
+  if (!both && item < inner) return [label(card.kind === "op" || card.kind === "parameter" ? "no values held" : "", "small", LEFT, 62, WIDTH - 2 * LEFT, { tone: "soft" })];
   parts.push(...small(card.stats, "value", LEFT, state.overlay === "gradients",
-    card.stats && (card.stats.classes ? plural(card.stats.classes, "value") : `μ ${card.stats.mean}  σ ${card.stats.deviation}`)));
+    card.stats && (card.stats.classes ? [plural(card.stats.classes, "value")] : [`μ ${card.stats.short[0]}  σ ${card.stats.short[1]}`, `σ ${card.stats.short[1]}`])));
   const came = gradientOf(item, state.step);
   if (card.gradient && came === "all") {
-    parts.push(...small(card.gradient, "gradient", right, false, card.kind === "parameter" ? `norm ${card.gradient.norm}` : `rms ${card.gradient.rms}`));
+    parts.push(...small(card.gradient, "gradient", right, false, [card.kind === "parameter" ? `norm ${card.gradient.norm}` : `rms ${card.gradient.rms}`]));
   } else {
     const words = { never: "no gradient needed", all: "not held", none: "no gradient yet", some: `${arrivedOf(item, state.step)} paths` }[came];
     const known = card.kind !== "input" && card.kind !== "constant" && !(came === "never" && !card.gradient && card.kind === "parameter");
-    parts.push(label(known ? words : "no gradient", "small", right, 70, HALF, { tone: "soft" }));
+    parts.push(label(known ? words : "no gradient", "small", right, 62, HALF, { tone: "soft" }));
   }
   return parts;
 }
 
-function small(stats, kind, x, faded, caption) {
-  if (!stats) return [label("not held", "small", x, 70, HALF, { tone: "soft" })];
-  const broken = brokenWords(stats);
+function small(stats, kind, x, faded, captions) { // of the captions the first that has room
+  if (!stats) return [label("not held", "small", x, 62, HALF, { tone: "soft" })];
+  const broken = brokenWords(stats), caption = captions.find((words) => widthOf(words, "small") <= HALF) || last(captions);
   return [
-    s("path", { class: `axis ${kind}`, d: `M${x} 77.5h${HALF}` }),
-    stats.counts ? s("path", { class: `bars ${kind} ${faded ? "faded" : ""}`, d: bars(stats.counts, x, 48, HALF, 29) }) : null,
-    broken ? label(broken, "strong", x, 90, HALF, { tone: "bad" }) : label(caption, "small", x, 90, HALF, { tone: kind }),
+    s("path", { class: `axis ${kind}`, d: `M${x} 67.5h${HALF}` }),
+    stats.counts ? s("path", { class: `bars ${kind} ${faded ? "faded" : ""}`, d: bars(stats.counts, x, 42, HALF, 25) }) : null,
+    broken ? label(broken, "strong", x, 79, HALF, { tone: "bad" }) : label(caption, "small", x, 79, HALF, { tone: kind }),
   ];
 }
 
@@ -152,19 +152,17 @@ function cost(item, card, state, room) {
   const words = [
     leaf ? "" : card.flops === undefined ? "FLOPs not known" : inUnits(card.flops, "FLOP"),
     card.bytes || "size not known", card.keptBytes ? `keeps ${inUnits(card.keptBytes, "", 1024)}` : ""].filter(Boolean);
-  return [...(leaf ? [] : bar(50, log(card.flops, most.flops), "flops")), ...bar(leaf ? 58 : 62, log(card.size, most.bytes), "memory"),
-    label(words.join(" · "), "small", LEFT, 86, room, { tone: "plain" })];
+  return [...(leaf ? [] : bar(45, log(card.flops, most.flops), "flops")), ...bar(leaf ? 50 : 55, log(card.size, most.bytes), "memory"),
+    label(words.join(" · "), "small", LEFT, 77, room, { tone: "plain" })];
 }
 
 function health(item, card, state, room) {
   const found = card.findings || [];
-  if (!found.length) {
-    return [label(card.stats || card.gradient ? "nothing found" : "no values held", "small", LEFT, 62, room, { tone: "soft" })];
-  }
+  if (!found.length) return histograms(item, card, { ...state, step: 0 }); // faded by `well`
   const made = [];
   for (const [level, words] of found) {
     for (const line of lines(words, "strong", room, 3 - made.length)) {
-      if (made.length < 3) made.push(label(line, "strong", LEFT, 58 + 14 * made.length, room, { tone: level }));
+      if (made.length < 3) made.push(label(line, "strong", LEFT, 51 + 13 * made.length, room, { tone: level }));
     }
   }
   return made;

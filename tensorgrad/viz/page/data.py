@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Heat, Scope, Stats
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.passes import fold
@@ -13,7 +15,7 @@ from tensorgrad.viz.scene import arranged
 from tensorgrad.viz.words import elide, short_bytes, short_number, short_shape
 
 WIDTH = 208.0  # of every card
-LOW, HIGH = 50.0, 98.0  # heights of a card, without and with its histograms
+LOW, HIGH = 46.0, 86.0  # heights of a card, without and with its histograms
 LETTER = 7.6  # width of a letter of a scope's title, with some to spare
 LONGEST = 160  # letters of a name, a note or a line of a formula; more are left out of their middle
 LONGEST_LINE = 400  # letters of a line of source
@@ -30,7 +32,7 @@ def data_of(ir: GraphIR, folded: frozenset[str] = frozenset()) -> Data:
     places = arranged(ir, sizes, titles)
     scopes = [scope for scope in ir.scopes if scope.id in places.groups]
     number = {card.id: i for i, card in enumerate(ir.cards)}
-    around = {scope.id: i for i, scope in enumerate(scopes)}
+    numbers = {scope.id: i for i, scope in enumerate(scopes)}
     modules = as_cards(ir)
     weights = {card.id: line_width(card.bytes) for card in ir.cards}
     return {
@@ -40,8 +42,8 @@ def data_of(ir: GraphIR, folded: frozenset[str] = frozenset()) -> Data:
         "size": [places.width, places.height],
         "low": LOW,
         "high": HIGH if full else LOW,
-        "cards": [card_data(c, places.boxes[c.id], around) for c in ir.cards],
-        "scopes": [scope_data(s, places.groups[s.id], around, modules.get(s.id)) for s in scopes],
+        "cards": [card_data(c, places.boxes[c.id], numbers) for c in ir.cards],
+        "scopes": [scope_data(s, places.groups[s.id], numbers, modules.get(s.id)) for s in scopes],
         "edges": [
             spare(
                 {
@@ -61,7 +63,7 @@ def data_of(ir: GraphIR, folded: frozenset[str] = frozenset()) -> Data:
             [f.level, elide(f.words, LONGEST), elide(f.why, LONGEST_LINE), number.get(f.card, -1)] for f in ir.findings
         ],
         "sources": sources(ir),
-        "folded": sorted(around[scope] for scope in folded if scope in around),
+        "folded": sorted(numbers[scope] for scope in folded if scope in numbers),
     }
 
 
@@ -73,8 +75,20 @@ def as_cards(ir: GraphIR) -> dict[str, Card]:
     made: dict[str, Card] = {}
     for level in range(1, max(depth.values(), default=0) + 1):
         cards = fold(ir, [id for id, d in depth.items() if d == level]).cards
-        made.update({card.stands_for: card for card in cards if card.stands_for in depth})
+        made.update({card.stands_for: card for card in cards if depth.get(card.stands_for) == level})
+    if ir.cards and ir.cards[-1].kind == "loss":  # which `fold` leaves out, and the page folds with the rest
+        for scope in around(ir, ir.cards[-1].scope):
+            if scope in made:
+                made[scope] = replace(made[scope], count=made[scope].count + 1)
     return made
+
+
+def around(ir: GraphIR, scope: str) -> Iterable[str]:
+    """Return the ids of a scope and of those around it, innermost first."""
+    parents = {s.id: s.parent for s in ir.scopes}
+    while scope in parents:
+        yield scope
+        scope = parents[scope]
 
 
 def height(card: Card, full: bool) -> float:
@@ -82,7 +96,7 @@ def height(card: Card, full: bool) -> float:
     return HIGH if full and (card.stats or card.gradient or card.kind in ("op", "loss", "parameter")) else LOW
 
 
-def card_data(card: Card, place: Place | None, around: Mapping[str, int]) -> Data:
+def card_data(card: Card, place: Place | None, numbers: Mapping[str, int]) -> Data:
     """Return what the page says of a card; what is absent is left out."""
     return spare(
         {
@@ -94,7 +108,7 @@ def card_data(card: Card, place: Place | None, around: Mapping[str, int]) -> Dat
             "bytes": short_bytes(card.bytes),
             "size": card.bytes,
             "family": card.family,
-            "scope": around.get(card.scope),
+            "scope": numbers.get(card.scope),
             "value": None if card.value is None else elide(short_number(card.value), 24),
             "stats": stats_data(card.stats),
             "gradient": stats_data(card.gradient),
@@ -117,16 +131,16 @@ def card_data(card: Card, place: Place | None, around: Mapping[str, int]) -> Dat
     )
 
 
-def scope_data(scope: Scope, place: Place, around: Mapping[str, int], module: Card | None) -> Data:
+def scope_data(scope: Scope, place: Place, numbers: Mapping[str, int], module: Card | None) -> Data:
     """Return what the page says of a scope, and the card that it is when folded, if it can be."""
     data = {
         "title": elide(scope.title, LONGEST) or scope.kind,
         "kind": scope.kind,
         "note": elide(scope.note, LONGEST),
-        "parent": around.get(scope.parent),
+        "parent": numbers.get(scope.parent),
         "times": scope.times if scope.times > 1 else None,
         "at": corners(place),
-        "card": card_data(replace(module, scope=scope.parent), None, around) if module else None,
+        "card": card_data(replace(module, scope=scope.parent), None, numbers) if module else None,
     }
     return spare(data)
 
@@ -143,6 +157,7 @@ def stats_data(stats: Stats | None) -> Data | None:
             "finite": finite,
             "mean": number_words(stats.mean),
             "deviation": number_words(stats.deviation),
+            "short": [number_words(value, 2) for value in (stats.mean, stats.deviation)],
             "rms": number_words(stats.rms),
             "norm": number_words(stats.norm),
             "least": number_words(stats.least),
@@ -152,7 +167,7 @@ def stats_data(stats: Stats | None) -> Data | None:
             "nans": stats.nans or None,
             "infinities": stats.infinities or None,
             "classes": stats.classes,
-            "counts": packed(math.ceil(255 * n / most) for n in stats.counts) if most else "",
+            "counts": packed([math.ceil(255 * n / most) for n in stats.counts]) if most else "",
             "heat": heat_data(stats.heat),
         }
     )
@@ -162,27 +177,27 @@ def heat_data(heat: Heat | None) -> Data | None:
     """Return a heat map with its cells moved up by 128, to be bytes."""
     if heat is None or len(heat.cells) != heat.rows * heat.columns or not heat.cells:
         return None
-    scale, cells = number_words(heat.scale), packed(128 + c for c in heat.cells)
+    scale, cells = number_words(heat.scale), packed([c + 128 for c in heat.cells])
     return {"rows": heat.rows, "columns": heat.columns, "scale": scale, "cells": cells}
 
 
-def packed(values: Iterable[int]) -> str:
+def packed(values: list[int]) -> str:
     """Return whole numbers from 0 to 255 as text.
 
     >>> packed([0, 127, 255])
     'AH//'
     """
-    return base64.b64encode(bytes(min(max(v, 0), 255) for v in values)).decode()
+    return base64.b64encode(np.clip(values, 0, 255).astype(np.uint8).tobytes()).decode()
 
 
-def number_words(value: float) -> str:
-    """Return a number in three digits, as short as an axis wants it.
+def number_words(value: float, digits: int = 3) -> str:
+    """Return a number in so many digits, as short as an axis wants it.
 
     >>> number_words(1.25e-05), number_words(-0.5), number_words(123456.0), number_words(0.0)
     ('1.25e-5', '−0.5', '1.23e5', '0')
     """
-    digits, e, power = f"{value:.3g}".partition("e")
-    return (digits + e + (str(int(power)) if e else "")).replace("-", "−", digits.startswith("-"))
+    number, e, power = f"{value:.{digits}g}".partition("e")
+    return (number + e + (str(int(power)) if e else "")).replace("-", "−", number.startswith("-"))
 
 
 def share_words(part: int, whole: int) -> str:

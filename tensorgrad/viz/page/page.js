@@ -14,19 +14,10 @@ drawing.append(s("defs", {}, ["plain", "parameter", "input", "gradient", "bad", 
 
 // ---- Drawing
 
-function readingOrder() { // visible items: a scope before what is in it
-  const order = [], seen = new Set();
-  cards.forEach((card, c) => {
-    for (const x of pathOf(c)) {
-      if (!seen.has(x)) {
-        seen.add(x);
-        if (now.frames.has(x)) order.push(inner + x);
-        else if (now.boxes.has(inner + x)) order.push(inner + x);
-      }
-    }
-    if (now.boxes.has(c)) order.push(c);
-  });
-  return order;
+function readingOrder() { // visible items row by row: the title of a scope comes before what is in it
+  const rows = [...[...now.boxes].map(([item, [x, y, , h]]) => [Math.round((y + h / 2) / 8), x, item]),
+    ...[...now.frames].map(([x, [left, top]]) => [Math.round(top / 8), left, inner + x])];
+  return rows.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]).map((row) => row[2]);
 }
 
 function spoken(item) {
@@ -40,7 +31,6 @@ function build() { // makes all elements for what is visible, and keeps those th
   now = arrange(state.folded);
   const order = readingOrder(), [x, y, w, h] = now.bounds;
   put(drawing, { width: w + 80, height: h + 80, viewBox: `${x - 40} ${y - 40} ${w + 80} ${h + 80}` }, []);
-  put(drawing, {}, []);
   drawing.style.left = `${x - 40}px`;
   drawing.style.top = `${y - 40}px`;
   for (const [item, made] of shown) {
@@ -70,13 +60,13 @@ function build() { // makes all elements for what is visible, and keeps those th
 function cardItem(item) {
   const box = now.boxes.get(item), rest = { width: box[2], height: box[3], rx: 10 };
   const g = s("g", { class: "item", role: "treeitem", "data-item": item, "aria-level": pathOf(item).length + 1, "aria-expanded": item >= inner ? "false" : undefined, "aria-label": spoken(item) },
-    s("rect", { class: "ring", x: -4, y: -4, width: box[2] + 8, height: box[3] + 8, rx: 13 }), s("rect", { class: `face ${toneOf(item)} ${worst(cardOf(item))}`, ...rest }));
+    s("title", {}, spoken(item)), s("rect", { class: "ring", x: -4, y: -4, width: box[2] + 8, height: box[3] + 8, rx: 13 }), s("rect", { class: `face ${toneOf(item)} ${worst(cardOf(item))}`, ...rest }));
   return { g, box, key: "" };
 }
 
 function titleItem(item) {
   const scope = scopes[item - inner];
-  const g = s("g", { class: `item title ${foldable[item - inner] ? "" : "fast"}`, role: "treeitem", "data-item": item, "aria-level": pathOf(item).length + 1, "aria-expanded": "true", "aria-label": spoken(item) },
+  const g = s("g", { class: `item title depth${pathOf(item).length % 2} ${foldable[item - inner] ? "" : "fast"}`, role: "treeitem", "data-item": item, "aria-level": pathOf(item).length + 1, "aria-expanded": "true", "aria-label": spoken(item) },
     s("rect", { class: "ring", x: 6, y: 5, height: 24, rx: 7 }),
     foldable[item - inner] ? s("path", { class: "chevron", d: "M14 14l4.5 5l4.5 -5" }) : null);
   return { g, scope, room: -1 };
@@ -98,22 +88,17 @@ function update() { // brings everything up to the state
   const matching = state.matches && new Set(state.matches.map((item) => (item >= inner ? item : now.standing.card[item])));
   const aim = state.matches && state.match >= 0 ? standIn(state.matches[state.match]) : -1;
   for (const [item, made] of shown) {
-    const names = ["item", made.box ? "" : `title ${foldable[item - inner] ? "" : "fast"}`, item === current && "current", item === state.selected && "selected",
+    const names = ["item", made.box ? "" : `title depth${pathOf(item).length % 2} ${foldable[item - inner] ? "" : "fast"}`, item === current && "current", item === state.selected && "selected",
       matching && (matching.has(item) ? "match" : "dim"), item === aim && "aim",
       state.overlay === "health" && made.box && !["bad", "low"].includes(worst(cardOf(item))) && toneOf(item) !== "loss" && "well"];
-    made.g.setAttribute("class", names.filter(Boolean).join(" "));
-    made.g.setAttribute("tabindex", item === state.focus ? "0" : "-1");
-    made.g.setAttribute("aria-selected", String(item === state.selected));
-    if (made.box && made.key !== faceKey(item, state)) {
-      made.key = faceKey(item, state);
-      const before = made.g.querySelector(".inside");
-      if (before) before.remove();
-      made.g.append(face(item, state, made.box));
-    }
+    change(made.g, "class", names.filter(Boolean).join(" "));
+    change(made.g, "tabindex", item === state.focus ? "0" : "-1");
+    change(made.g, "aria-selected", String(item === state.selected));
   }
+  paint();
   now.links.forEach((link) => {
     const dim = matching && !matching.has(link.from) && !matching.has(link.to);
-    link.path.setAttribute("class", linkClass(link, state) + (dim ? " dim" : ""));
+    change(link.path, "class", linkClass(link, state) + (dim ? " dim" : ""));
   });
   $("slider").value = state.step;
   const telling = !steps.length ? ["no backward pass", "nothing here requires a gradient"] : state.step
@@ -125,6 +110,31 @@ function update() { // brings everything up to the state
   $("next").disabled = state.step >= steps.length;
   legend();
   inspect();
+}
+
+function change(element, name, value) { // a browser looks at what is set, even if it was so before
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+function paint(all = false) { // what cards say is drawn when they come into sight, large enough to tell anything
+  const { clientWidth, clientHeight } = canvas, air = 300;
+  if (view.k < 0.12 && !all) return;
+  for (const [item, made] of shown) {
+    if (!made.box) continue;
+    const [x, y, w, h] = now.boxes.get(item), left = x * view.k + view.x, top = y * view.k + view.y;
+    const near = left < clientWidth + air && left + w * view.k > -air && top < clientHeight + air && top + h * view.k > -air;
+    const key = near || all ? faceKey(item, state) : made.key;
+    if (key === made.key) continue;
+    made.key = key;
+    const before = made.g.querySelector(".inside");
+    if (before) before.remove();
+    made.g.append(face(item, state, made.box));
+  }
+}
+
+let painting = 0;
+function paintSoon() { // once for all changes until the next frame
+  if (!painting) painting = requestAnimationFrame(() => { painting = 0; paint(); });
 }
 
 function inspect() {
@@ -185,7 +195,7 @@ function toggle(x) {
 }
 
 function open(item) { // unfolds what hides an item
-  const around = (item < inner ? pathOf(item) : pathOf(item)).filter((x) => state.folded.has(x));
+  const around = pathOf(item).filter((x) => state.folded.has(x));
   if (around.length) refold(() => around.forEach((x) => state.folded.delete(x)));
 }
 
@@ -319,14 +329,14 @@ $("handle").addEventListener("click", () => sheet(!document.body.classList.conta
 $("theme").addEventListener("click", () => { theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"); update(); });
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => { theme(dark.matches ? "dark" : "light"); update(); });
-addEventListener("resize", keepView);
+new ResizeObserver(keepView).observe(canvas);
 let size = [0, 0];
 function keepView() { // what was in the middle stays there
   if (size[0]) pan((canvas.clientWidth - size[0]) / 2, (canvas.clientHeight - size[1]) / 2);
   size = [canvas.clientWidth, canvas.clientHeight];
 }
 let screenTheme = "";
-addEventListener("beforeprint", () => { screenTheme = document.documentElement.dataset.theme; theme("light"); });
+addEventListener("beforeprint", () => { screenTheme = document.documentElement.dataset.theme; theme("light"); paint(true); });
 addEventListener("afterprint", () => theme(screenTheme));
 
 // ---- Begin
@@ -340,8 +350,8 @@ $("overlays").append(...Object.entries(OVERLAYS).map(([value, words]) =>
 theme(dark.matches ? "dark" : "light");
 setOverlay("values");
 build();
+fit(0.62);
 update();
-fit(0.55);
 keepView();
 requestAnimationFrame(() => canvas.classList.toggle("moving", !calm.matches && shown.size < 300)); // from here on folds move
 document.documentElement.dataset.ready = "";

@@ -138,7 +138,7 @@ function aboutGraph() {
       h("li", { class: level }, c >= 0 ? goTo(c, [h("b", {}, `${called(c)}: `), `${LEVELS[level]}, ${words}`], "wide") : h("b", {}, words), why ? h("p", {}, why) : null))))
       : section("Diagnosis", missing(cards.some((c) => c.stats || c.gradient) ? "Nothing was found." : "Nothing was examined: this picture has no values and no gradients.")),
     graph.notes.length ? section("Notes", h("ul", { class: "notes" }, graph.notes.map((note) => h("li", {}, note)))) : null,
-    section("Largest", figures([
+    section("Cost", figures([
       ["forward", inUnits(cards.reduce((sum, c) => sum + (c.flops || 0), 0), "FLOP")],
       ["kept for backward", inUnits(cards.reduce((sum, c) => sum + (c.keptBytes || 0), 0), "", 1024)]])),
     section("Keys", h("dl", { class: "keys" }, [
