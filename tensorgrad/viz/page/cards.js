@@ -32,9 +32,10 @@ function titleOf(item) {
 }
 
 function noteOf(item) {
-  const card = cardOf(item);
-  const times = card.times ? `×${card.times}` : "";
-  if (item >= inner) return [scopes[item - inner].note, times].filter(Boolean).join(" ");
+  const { note, times: repeated } = item < inner ? cards[item] : scopes[item - inner];
+  const times = repeated && !(note || "").includes(`×${repeated}`) ? `×${repeated}` : "";
+  if (item >= inner) return [note, times].filter(Boolean).join(" ");
+  const card = cards[item];
   return [card.note, card.name && card.name !== card.title ? `→ ${card.name}` : "", times].filter(Boolean).join(" ");
 }
 
@@ -69,7 +70,7 @@ function face(item, state, box) {
   const mark = worst(card);
   let from = LEFT;
   if (item >= inner) {
-    parts.push(s("path", { class: "chevron", d: "M13 10.5l5 4.5l-5 4.5" }));
+    parts.push(s("rect", { class: "hit", x: 3, y: 2, width: 24, height: 25, rx: 6 }), s("path", { class: "chevron", d: "M13 10.5l5 4.5l-5 4.5" }));
     from += 14;
   }
   const titleRoom = width - from - LEFT - (mark && mark !== "note" ? 18 : 0);
@@ -102,7 +103,7 @@ function second(item, card, room) { // the line below the title
 
 function third(item, card, state, room) {
   const loss = toneOf(item) === "loss";
-  if (loss && state.overlay !== "cost" && state.overlay !== "health") {
+  if (loss && state.overlay !== "cost" && !(state.overlay === "health" && (card.findings || []).length)) {
     const value = item < inner ? card.value : cards[root].value;
     const seed = state.step ? "seed ∂ = 1" : "";
     return [value !== undefined ? label(value, "number", LEFT, 69, room * 0.72, { tone: "name" })
@@ -122,9 +123,8 @@ function histograms(item, card, state) {
   if (card.gradient && came === "all") {
     parts.push(...small(card.gradient, "gradient", right, false, [card.kind === "parameter" ? `norm ${card.gradient.norm}` : `rms ${card.gradient.rms}`]));
   } else {
-    const words = { never: "no gradient needed", all: "not held", none: "no gradient yet", some: `${arrivedOf(item, state.step)} paths` }[came];
-    const known = card.kind !== "input" && card.kind !== "constant" && !(came === "never" && !card.gradient && card.kind === "parameter");
-    parts.push(label(known ? words : "no gradient", "small", right, 62, HALF, { tone: "soft" }));
+    const words = { never: "no gradient", all: "not held", none: "no gradient yet", some: `${arrivedOf(item, state.step)} paths` }[came];
+    parts.push(label(words, "small", right, 62, HALF, { tone: "soft" }));
   }
   return parts;
 }

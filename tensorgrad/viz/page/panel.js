@@ -18,7 +18,7 @@ function histogram(stats, kind, words) {
   const [least, greatest] = stats.ends, zero = least < 0 && greatest > 0 ? (320 * -least) / (greatest - least) : -1;
   return h("figure", { class: "histogram" },
     s("svg", { viewBox: "0 0 320 74", role: "img", "aria-label": `histogram of ${words}, from ${stats.least} to ${stats.greatest}` },
-      zero >= 0 ? s("path", { class: "zero", d: `M${fixed(zero)} 0v60` }) : null,
+      zero >= 0 ? s("path", { class: "zero", d: `M${fixed(zero)} 4v56` }) : null,
       s("path", { class: `bars ${kind}`, d: bars(stats.counts, 0, 2, 320, 57) }),
       s("path", { class: `axis ${kind}`, d: "M0 59.5h320" }),
       s("text", { class: "t-small soft", x: 0, y: 72 }, stats.least),
@@ -139,8 +139,9 @@ function aboutGraph() {
       : section("Diagnosis", missing(cards.some((c) => c.stats || c.gradient) ? "Nothing was found." : "Nothing was examined: this picture has no values and no gradients.")),
     graph.notes.length ? section("Notes", h("ul", { class: "notes" }, graph.notes.map((note) => h("li", {}, note)))) : null,
     section("Cost", figures([
-      ["forward", inUnits(cards.reduce((sum, c) => sum + (c.flops || 0), 0), "FLOP")],
-      ["kept for backward", inUnits(cards.reduce((sum, c) => sum + (c.keptBytes || 0), 0), "", 1024)]])),
+      ["forward", cards.some((c) => c.flops !== undefined) ? inUnits(cards.reduce((sum, c) => sum + (c.flops || 0), 0), "FLOP") : "not known"],
+      ["kept", cards.some((c) => c.keptBytes) ? inUnits(cards.reduce((sum, c) => sum + (c.keptBytes || 0), 0), "", 1024) : "not known"],
+      ["all arrays", inUnits(cards.reduce((sum, c) => sum + (c.size || 0), 0), "", 1024)]])),
     section("Keys", h("dl", { class: "keys" }, [
       ["← →", "step through the backward pass"], ["Home End", "overview, last step"], ["/", "find"], ["Tab", "into the graph, then ↑ ↓ from card to card"],
       ["Enter", "fold or unfold, pin a card"], ["+ − 0", "zoom in, out, fit"], ["Esc", "let go"],

@@ -105,7 +105,7 @@ function arrange(folded) {
     const hidden = closed.map((s) => range(scopes[s].at));
     if (!hidden.length) return (v) => v;
     const kept = shownCards.map((c) => range(cards[c].at, AIR));
-    const least = closed.map((s) => [...range(scopes[s].at), axis ? graph.high + 2 * INSET : WIDTH + FRAME]);
+    const least = closed.map((s) => [...range(scopes[s].at), axis ? heightOf(inner + s) + 2 * INSET : WIDTH + FRAME]);
     open.forEach((s) => {
       const [low, high] = range(scopes[s].at);
       kept.push([low, low + (axis ? STRIP : FRAME)], [high - FRAME, high]);
@@ -132,7 +132,7 @@ function arrange(folded) {
       shown.find((l) => l.to === item && last(l.way)[1] <= frame[1] + 1) || shown.find((l) => l.from === item);
     const x = !through ? frame[0] + frame[2] / 2 : (through.to === item ? last(through.way) : through.way[0])[0];
     const left = Math.min(Math.max(x - WIDTH / 2, frame[0]), frame[0] + frame[2] - WIDTH);
-    const height = graph.high;
+    const height = heightOf(item);
     boxes.set(item, [left, frame[1] + (frame[3] - height) / 2, WIDTH, height]);
   });
   shown.forEach((link) => {
@@ -150,6 +150,10 @@ function clip(link, boxes) {
     const [x, y, w, h] = boxes.get(item), p = link.way[i];
     link.way[i] = [Math.min(Math.max(p[0], x), x + w), Math.min(Math.max(p[1], y), y + h)];
   }
+}
+
+function heightOf(item) { // of a folded scope; with the loss in it, it shows its value
+  return holdsRoot(item) ? graph.tall : graph.high;
 }
 
 function cardOf(item) {
