@@ -92,7 +92,7 @@ function warning(x, y, level) {
 
 function second(item, card, room) { // the line below the title
   if (item >= inner) {
-    const words = [plural(card.count || 0, "step"), card.parameters ? plural(card.parameters, "parameter") : card.sig];
+    const words = [card.count ? plural(card.count, "step") : "no steps", card.parameters ? plural(card.parameters, "parameter") : card.sig];
     return [label(words.join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
   }
   const sig = fitted(card.sig, "mono", room);

@@ -45,7 +45,8 @@ function gradientState(c, step) {
 }
 
 function called(c) { // what a card is called in a sentence
-  return cards[c].name || cards[c].title;
+  const name = cards[c].name || cards[c].title;
+  return name.length > 40 ? `${name.slice(0, 26)}…${name.slice(-12)}` : name;
 }
 
 function pullsBack(c) { // what a step does, in words

@@ -105,7 +105,8 @@ function arrange(folded) {
     const hidden = closed.map((s) => range(scopes[s].at));
     if (!hidden.length) return (v) => v;
     const kept = shownCards.map((c) => range(cards[c].at, AIR));
-    const least = closed.map((s) => [...range(scopes[s].at), axis ? heightOf(inner + s) + 2 * INSET : WIDTH + FRAME]);
+    const passes = (s) => !axis && links.some(({ from, to, way }) => from !== inner + s && to !== inner + s && runsThrough(way, scopes[s].at));
+    const least = closed.map((s) => [...range(scopes[s].at), axis ? heightOf(inner + s) + 2 * INSET : (WIDTH + FRAME) * (passes(s) ? 2 : 1)]);
     open.forEach((s) => {
       const [low, high] = range(scopes[s].at);
       kept.push([low, low + (axis ? STRIP : FRAME)], [high - FRAME, high]);
@@ -131,7 +132,7 @@ function arrange(folded) {
     const through = // the card stands where the way through it goes
       shown.find((l) => l.to === item && last(l.way)[1] <= frame[1] + 1) || shown.find((l) => l.from === item);
     const x = !through ? frame[0] + frame[2] / 2 : (through.to === item ? last(through.way) : through.way[0])[0];
-    const left = Math.min(Math.max(x - WIDTH / 2, frame[0]), frame[0] + frame[2] - WIDTH);
+    const left = free(x - WIDTH / 2, frame, shown.filter((l) => l.from !== item && l.to !== item));
     const height = heightOf(item);
     boxes.set(item, [left, frame[1] + (frame[3] - height) / 2, WIDTH, height]);
   });
@@ -141,6 +142,23 @@ function arrange(folded) {
     clip(link, boxes);
   });
   return { boxes, frames, links: shown, standing, bounds: boundsOf([...boxes.values(), ...frames.values()]) };
+}
+
+function runsThrough(way, [x, y, w, h]) { // whether a part of a way may lie in a box
+  return way.some((p, i) => i && Math.max(p[0], way[i - 1][0]) > x && Math.min(p[0], way[i - 1][0]) < x + w
+    && Math.max(p[1], way[i - 1][1]) > y && Math.min(p[1], way[i - 1][1]) < y + h);
+}
+
+// Return where in a frame a card stands, as near as can be to where it is wanted, so that no link runs over it.
+function free(wanted, frame, links) {
+  const [x, , w] = frame;
+  const taken = links.flatMap(({ way }) => way.flatMap((p, i) => {
+    if (!i || !runsThrough([way[i - 1], p], frame)) return [];
+    return [[Math.min(p[0], way[i - 1][0]) - CORNER - WIDTH, Math.max(p[0], way[i - 1][0]) + CORNER]];
+  }));
+  const near = (left) => Math.min(Math.max(left, x), x + w - WIDTH);
+  const places = [wanted, ...taken.flat()].map(near).sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted));
+  return places.find((left) => !taken.some(([a, b]) => left > a + 0.5 && left < b - 0.5)) ?? near(wanted);
 }
 
 // A card that is shown in a longer place than its own stands in the middle of it: its links come up to it.
