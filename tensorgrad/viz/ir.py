@@ -52,6 +52,9 @@ class Stats:
     classes: int | None = None  # different values, of integers and truth values
     counts: tuple[int, ...] = ()  # in equal parts from least to greatest; empty if nothing is finite
     heat: Heat | None = None
+    units: int | None = None  # positions of the last axis, if there are several rows
+    dead: int = 0  # those of them that are 0 in all rows
+    saturated: int | None = None  # elements near an end of the function's range, if it has ends
 
 
 @dataclass(frozen=True, slots=True)
