@@ -1,4 +1,4 @@
-"""Estimates how wide text is, and shortens what is too long for its place: no font is at hand where a picture is made."""
+"""Estimates how wide text is, and shortens what is too long for its place: pictures are made without fonts."""
 
 import unicodedata
 from functools import lru_cache
@@ -65,9 +65,7 @@ BOLD = {
     96: "ℒ",
     104: "@W→←…▼▲⚠",
 }
-WIDTHS = [
-    {letter: MARGIN * n / 100 for n, letters in table.items() for letter in letters} for table in (REGULAR, BOLD)
-]
+WIDTHS = [{letter: MARGIN * n / 100 for n, letters in table.items() for letter in letters} for table in (REGULAR, BOLD)]
 ELSEWHERE = 0.85  # letters of other alphabets
 WIDE = 1.1  # Chinese, Japanese, Korean, and small pictures
 
