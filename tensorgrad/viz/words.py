@@ -59,6 +59,32 @@ def short_number(value: Any, digits: int = 6) -> str:
     return f"{text}.0" if text.lstrip("-").isdigit() else text
 
 
+def brief(value: float) -> str:
+    """Return a figure in two digits.
+
+    >>> brief(0.17844), brief(-0.0071), brief(1.0), brief(98.6), brief(64_512.0), brief(0.0)
+    ('0.18', '-7.1e-3', '1', '99', '6.5e4', '0')
+    """
+    if value == 0 or 0.01 <= abs(value) < 9999.5:
+        return f"{value:.2g}" if abs(value) < 99.5 else f"{value:.0f}"
+    number, _, power = f"{value:.1e}".partition("e")
+    return f"{number.removesuffix('.0')}e{int(power)}" if power else number
+
+
+def short_flops(n: int) -> str:
+    """Return a number of floating-point operations, in three digits.
+
+    >>> short_flops(640), short_flops(524_288), short_flops(2 * 10**9)
+    ('640 FLOP', '524 kFLOP', '2 GFLOP')
+    """
+    size, unit = float(n), ""
+    for larger in ("k", "M", "G", "T", "P"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}FLOP"
+
+
 def short_value(value: Any) -> str:
     """Return any argument: numbers as they are, arrays by shape, slices as in an index.
 
