@@ -325,6 +325,15 @@ def test_lines_are_known_of_what_was_recorded_under_debug():
     assert by_title(draw(np.exp(w).sum()).ir)["exp"].line is None
 
 
+def test_a_picture_shows_the_nan_at_which_debug_would_stop():
+    w = tg.tensor([0.0, 4.0], requires_grad=True, name="w")
+    with tg.debug():
+        loss = np.sum(np.sqrt(w))
+        assert by_title(draw(loss).ir)["w"].gradient.infinities == 1
+        with pytest.raises(FloatingPointError):
+            loss.backward()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_not_finite_is_counted_and_shown(value):
     w = tg.tensor([1.0, value], requires_grad=True, name="w")

@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.autograd import backpropagate, start
 from tensorgrad.backends import dtype_of
 from tensorgrad.graph import Tensor
 from tensorgrad.node import Leaf, Node, no_grad
+from tensorgrad.trace import tracing
 
 
 def values(y: Tensor, nodes: Iterable[Node]) -> dict[Node, Any]:
@@ -39,12 +42,15 @@ def gradients(y: Tensor, nodes: Iterable[Node], since: int = 0) -> tuple[dict[No
     left: dict[Node, Any] = {node: node.grad for node in nodes if isinstance(node, Leaf) and node.grad is not None}
     if any(node.args is None and node.seq <= since for node in nodes):
         return left, f"gradients are those that backward() left in .grad, the others are gone: {REMEDY}"
+    watched = tracing.set(None)  # `tg.debug()` would stop at what the picture is to show
     try:
-        with no_grad():
+        with no_grad(), np.errstate(all="ignore"):
             return backpropagate(y.node, start(y, None, False), set(nodes), since=since), ""
     except Exception as error:  # a rule that fails, a value that was changed: the picture is to show the rest
         words = str(error).strip().splitlines() or [type(error).__name__]
         return left, f"no gradients: {words[0]}"
+    finally:
+        tracing.reset(watched)
 
 
 REMEDY = "draw before it, or pass retain_graph=True"
