@@ -1,5 +1,6 @@
 """What a picture says about arrays and steps: statistics, formulas, cost, health."""
 
+import itertools
 import math
 import re
 from functools import partial
@@ -17,6 +18,7 @@ from tensorgrad.autograd import history, match
 from tensorgrad.op import OPS
 from tensorgrad.testing.calls import calls
 from tensorgrad.trace import trace
+from tensorgrad.viz.cost import flops
 from tensorgrad.viz.formulas import LONGEST, formula
 from tensorgrad.viz.stats import BINS, LARGE, stats
 
@@ -254,6 +256,18 @@ def test_a_constant_that_is_a_number_stands_in_the_formula_and_has_no_line():
     assert formula(OPS[np.multiply], (0.5, "x"), (False, True), {}, ((), (3,)), (3,)) == ("∂x = g * 0.5",)
 
 
+def test_a_name_that_spells_a_constant_number_is_that_number():
+    assert formula(OPS[np.power], ("x", "2"), (True, False), {}, ((3,), ()), (3,)) == ("∂x = g * (2 * x)",)
+    assert formula(OPS[np.clip], ("x", "-1.0", "None"), (True, False, False), {}, ((3,), (), ()), (3,)) == (
+        "∂x = g * (x >= -1)",
+    )
+
+
+def test_of_unknown_shapes_formulas_say_what_does_not_depend_on_them():
+    assert formula(OPS[np.tanh], ("x",), (True,), {}, ((None, 2),), (None, 2)) == ("∂x = g * (1 - y²)",)
+    assert formula(OPS[np.mean], ("x",), (True,), {}, ((None, 2),), ()) == ("∂x = mean_vjp(g)",)
+
+
 def test_an_index_is_where_the_gradient_is_added():
     rows = formula(OPS[tg.backends.getitem], ("W",), (True,), {"index": ([0, 1], slice(3))}, ((5, 9),), (2, 3))
     assert rows == ("∂W[[0, 1], :3] += g",)
@@ -287,3 +301,84 @@ def test_hostile_names_keep_a_formula_on_one_line(name):
     (line, other) = formula(OPS[np.multiply], (name, "w"), (True, True), {}, ((3,), (3,)), (3,))
     assert line.startswith("∂") and line.endswith(" = g * w") and other.startswith("∂w = g * ")
     assert (line + other).isprintable() and len(other) < 40
+
+
+# Cost
+
+
+def counted_in_loops(subscripts, shapes):
+    """Count the multiplications and additions of nested loops: of each term one less than it has factors, and one."""
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+    lengths = {
+        letter: n for term, shape in zip(terms, shapes, strict=True) for letter, n in zip(term, shape, strict=True)
+    }
+    counted = 0
+    for _place in itertools.product(*(range(n) for n in lengths.values())):
+        counted += len(terms) - 1
+        counted += set(lengths) != set(output)
+    return counted
+
+
+@given(
+    st.sampled_from(
+        ["ij,jk->ik", "ij,ij->", "ij->i", "ij->ji", "i,j->ij", "bij,bjk->bik", "ij,jk,kl->il", "ii->i", "ii->"]
+    ),
+    st.lists(st.integers(0, 4), min_size=5, max_size=5),
+)
+def test_products_cost_what_loops_count(subscripts, sizes):
+    length = dict(zip("ijklb", sizes, strict=True))
+    inputs, output = subscripts.split("->")
+    shapes = [tuple(length[c] for c in term) for term in inputs.split(",")]
+    out = tuple(length[c] for c in output)
+    expected = counted_in_loops(subscripts, shapes)
+    assert flops(OPS[np.einsum], shapes, out, {"subscripts": subscripts}) == expected
+    if subscripts in ("ij,jk->ik", "bij,bjk->bik"):
+        assert flops(OPS[np.matmul], shapes, out, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("op", "shapes", "out", "params", "expected"),
+    [
+        (np.matmul, ((128, 64), (64, 32)), (128, 32), {}, 2 * 128 * 64 * 32),
+        (np.matmul, ((64,), (64,)), (), {}, 128),
+        (nn.functional.affine, ((128, 64), (64, 32), (32,)), (128, 32), {}, 2 * 128 * 64 * 32 + 128 * 32),
+        (nn.functional.FUSED[nn.sigmoid], ((8, 4), (4, 2), (2,)), (8, 2), {}, 2 * 8 * 4 * 2 + 16 + 16),
+        (np.add, ((8, 4), (4,)), (8, 4), {}, 32),
+        (nn.sigmoid, ((8, 4),), (8, 4), {}, 32),
+        (np.sum, ((8, 4),), (), {}, 32),
+        (np.reshape, ((8, 4),), (32,), {"shape": (32,)}, 0),
+        (np.copy, ((8, 4),), (8, 4), {}, 0),
+        (tg.backends.getitem, ((8, 4),), (4,), {"index": [0]}, 0),
+        (nn.softmax, ((8, 4),), (8, 4), {}, 5 * 32),
+        (np.linalg.solve, ((5, 6, 6), (5, 6, 2)), (5, 6, 2), {}, 5 * (2 * 6**3 // 3 + 2 * 6 * 6 * 2)),
+        (np.linalg.inv, ((6, 6),), (6, 6), {}, 2 * 6**3),
+        (np.fft.fft, ((3, 64),), (3, 64), {}, 3 * 5 * 64 * 6),
+        (np.add, ((None,), ()), (None,), {}, None),
+    ],
+)
+def test_steps_cost_what_textbooks_say(op, shapes, out, params, expected):
+    assert flops(OPS[op], shapes, out, params) == expected
+
+
+def test_nearly_every_op_has_a_cost_and_none_is_negative():
+    found = {}
+    for node, _ in STEPS:
+        cost = flops(node.op, [np.shape(a) for a in node.args], node.shape, node.params)
+        assert cost is None or (isinstance(cost, int) and cost >= 0)
+        found[node.op.name] = cost
+    assert sum(cost is None for cost in found.values()) <= 10, [name for name, cost in found.items() if cost is None]
+
+
+def test_a_step_of_the_users_is_counted_by_running_it():
+    @tg.primitive(lambda g, _y, x: g)
+    def mine(x):
+        return np.sum(np.exp(x) @ np.ones((4, 2)), axis=0)
+
+    assert flops(OPS[mine], ((3, 4),), (2,), {}) == 12 + 2 * 3 * 4 * 2 + 6
+
+    @tg.primitive(lambda g, _y, x: g)
+    def values(x):
+        return x if x[0] > 0 else -x
+
+    assert flops(OPS[values], ((3,),), (3,), {}) is None
