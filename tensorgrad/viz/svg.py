@@ -1,7 +1,6 @@
 """Writes a picture as SVG: presentation attributes alone, which notebooks let through, and nothing from outside."""
 
 import math
-import re
 from html import escape
 from itertools import pairwise
 
@@ -22,12 +21,12 @@ from tensorgrad.viz.cards import (
 )
 from tensorgrad.viz.ir import GraphIR
 from tensorgrad.viz.labels import TITLE_DOWN, TITLE_HIGH
+from tensorgrad.viz.letters import SIGNS
 from tensorgrad.viz.scene import Frame, Placed, Point, Route, Scene, stage
 
 SANS = "Inter, system-ui, Helvetica, Arial, sans-serif"
 MONO = "'JetBrains Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
-SYMBOLS = "'DejaVu Sans', 'Cambria Math', 'STIX Two Math', 'Segoe UI Symbol', sans-serif"
-SIGNS = re.compile("[ℒ⊕ᵀ]+")
+WITH_SIGNS = f"'DejaVu Sans', {SANS}"  # a renderer may change the font of all for a sign that the first does not have
 ROUND = 9  # radius of a card's corners
 BEND = 7.0  # of an edge's corners, at most
 STEEP = 1.5  # edges that lead further to the side are bent at their ends alone
@@ -151,15 +150,10 @@ def row(words: Row, x: float, y: float) -> str:
 def text(pieces: list[Text], x: float, y: float) -> str:
     """Return pieces of text beside each other; each begins where the one before ends, in whatever font."""
     first, rest = pieces[0], pieces[1:]
-    inner = letters(first.words) + "".join(
-        [f'<tspan dx="{SPACE:g}"{looks(piece, first)}>{letters(piece.words)}</tspan>' for piece in rest]
+    inner = quoted(first.words) + "".join(
+        [f'<tspan dx="{SPACE:g}"{looks(piece, first)}>{quoted(piece.words)}</tspan>' for piece in rest]
     )
     return f'<text x="{number(x)}" y="{number(y)}"{looks(first)}>{inner}</text>'
-
-
-def letters(words: str) -> str:
-    """Return text as it stands in XML; signs that few fonts have name some that do, or all would change their font."""
-    return SIGNS.sub(rf'<tspan font-family="{SYMBOLS}">\g<0></tspan>', quoted(words))
 
 
 def looks(piece: Text, than: Text | None = None) -> str:
@@ -169,11 +163,16 @@ def looks(piece: Text, than: Text | None = None) -> str:
         parts.append(f' fill="{piece.color}"')
     if than is None or piece.size != than.size:
         parts.append(f' font-size="{piece.size:g}"')
-    if piece.mono != (than is not None and than.mono):
-        parts.append(f' font-family="{MONO if piece.mono else SANS}"')
+    if family(piece) != (family(than) if than else SANS):
+        parts.append(f' font-family="{family(piece)}"')
     if piece.bold != (than is not None and than.bold):
         parts.append(f' font-weight="{700 if piece.bold else 400}"')
     return "".join(parts)
+
+
+def family(piece: Text) -> str:
+    """Return the fonts of a piece of text, the first that is there counts."""
+    return MONO if piece.mono else SANS if SIGNS.isdisjoint(piece.words) else WITH_SIGNS
 
 
 def dot(piece: Dot, x: float, y: float) -> str:
