@@ -1,5 +1,6 @@
 """How pictures spell numbers, shapes, sizes and arguments: short, and true."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -170,3 +171,17 @@ def elide(text: str, length: int) -> str:
     """
     text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"
+
+
+def short_figure(value: float) -> str:
+    """Return a figure of statistics in two digits.
+
+    >>> short_figure(0.0132), short_figure(1.13e-3), short_figure(0.0), short_figure(2341.0)
+    ('0.013', '1.1e-3', '0', '2.3e3')
+    """
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    if 0.01 <= abs(value) < 1000:
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
