@@ -1,10 +1,12 @@
-"""Makes PNG of SVG, by the optional rasterizer resvg-py."""
+"""Makes PNG of SVG by the optional rasterizer resvg-py, and PDF by CairoSVG."""
 
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from tensorgrad.viz.svg import MONO, SANS
 
 MOST = 100e6  # pixels of a picture: larger ones are drawn smaller
 LEAST_SCALE = 0.25  # below which nothing can be read
@@ -38,6 +40,28 @@ def to_png(svg: str, scale: float = 2.0) -> bytes:
             'or write .save("graph.svg")'
         )
     return render(svg, zoom=fitting)
+
+
+def to_pdf(svg: str) -> bytes:
+    """Return an SVG picture as PDF, of lines and letters, not of pixels.
+
+    Raises RuntimeError if CairoSVG, or the library cairo that it calls, is not installed, or if it fails.
+    """
+    try:
+        cairosvg = import_module("cairosvg")
+    except (ImportError, OSError) as error:  # OSError: the library is missing
+        raise RuntimeError(
+            f"a .pdf file needs CairoSVG and the library cairo, which were not found ({error}): "
+            'pip install "tensorgrad-engine[pdf]", or write .save("graph.svg"), which needs nothing'
+        ) from error
+    for fonts, first in ((MONO, "DejaVu Sans Mono"), (SANS, "Helvetica")):  # of a list it takes the first, there or not
+        svg = svg.replace(fonts, first)
+    try:
+        return bytes(cairosvg.svg2pdf(bytestring=svg.encode()))
+    except Exception as error:
+        raise RuntimeError(
+            f'cairo could not draw the graph: {error}. .save("graph.svg") needs no other program'
+        ) from error
 
 
 def size(svg: str) -> tuple[float, float]:
