@@ -1,14 +1,23 @@
 """What a picture says about arrays and steps: statistics, formulas, cost, health."""
 
 import math
+import re
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import special
 
 import tensorgrad as tg
+from tensorgrad import nn
+from tensorgrad.autograd import history, match
+from tensorgrad.op import OPS
+from tensorgrad.testing.calls import calls
+from tensorgrad.trace import trace
+from tensorgrad.viz.formulas import LONGEST, formula
 from tensorgrad.viz.stats import BINS, LARGE, stats
 
 NUMBERS = ["?", "i1", "u8", "i8", "f2", "f4", "f8", "g", "F", "D"]
@@ -114,3 +123,167 @@ def test_what_is_no_array_of_numbers_has_no_statistics(x):
 def test_a_number_has_statistics(x):
     found = stats(x)
     assert (found.size, found.mean, found.heat) == (1, float(x), None) and math.isfinite(found.norm)
+
+
+# Formulas
+
+
+def steps_of_all_ops():
+    """Return a recorded step of every op that has rules, for each shape and parameter that its entry shows."""
+    found = []
+    for call in calls("rules", "composite"):
+        xs = [tg.tensor(x, requires_grad=True) for x in call.values()]
+        with trace(), np.errstate(all="ignore"):
+            made = call(*xs)
+        for y in made if isinstance(made, tuple | list) else [made]:
+            if isinstance(y, tg.Tensor) and y.node is not None:
+                found += [(node, y) for node in history(y.node) if node.op is not None]
+    return found
+
+
+def formula_of(node, **more):
+    names = [a if source is None and (a is None or isinstance(a, int | float)) else "" for a, source in pairs(node)]
+    shapes = [np.shape(a) for a in node.args]
+    return formula(node.op, names, [s is not None for s in node.inputs], node.params, shapes, node.shape, **more)
+
+
+def pairs(node):
+    return list(zip(node.args, node.inputs, strict=True))
+
+
+STEPS = steps_of_all_ops()
+KNOWN = {
+    **{op.name.strip("_"): op.fn for op in OPS.values()},
+    **{name: getattr(module, name) for module in (np, special) for name in dir(module) if not name.startswith("_")},
+    **{"π": math.pi, "sum": np.sum, "where": np.where, "min": np.minimum, "max": np.maximum, "abs": np.abs},
+    **{name: getattr(nn, name) for name in ("sigmoid", "softmax")},
+    "conj": np.conj,
+    "permuted": lambda x, order, axis: np.take_along_axis(x, np.array(order), axis),
+}
+
+
+def test_every_op_has_a_short_line_for_each_argument():
+    assert {node.op for node, _ in STEPS} >= {op for op in OPS.values() if op.kind == "rules"}
+    for node, _ in STEPS:
+        lines = formula_of(node)
+        arguments = sum(source is not None for source in node.inputs)
+        assert len([line for line in lines if "not required" not in line]) == arguments + (node.op.then is not None)
+        for line in lines:
+            assert re.fullmatch(r"∂[\w']+(  not required|(\[.*\])? \+?= .+)", line), line
+            assert (
+                len(line) <= LONGEST + 32 and line.isprintable() and " at 0x" not in line and "<" not in repr(line)[:3]
+            )
+
+
+def test_nearly_every_rule_is_written_out():
+    lines = [line for node, _ in STEPS for line in formula_of(node)]
+    named = {line for line in lines if re.search(r"= (\w+_vjp|of_\w+|third|fitting|solving|roots_rule)\(", line)}
+    assert len(named) < 0.1 * len(set(lines))
+
+
+def evaluated(text, names):
+    """Return what a formula's right side computes, in the notation of pictures."""
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]", lambda found: f" ** {'⁰¹²³⁴⁵⁶⁷⁸⁹'.index(found[0])}", text).replace(
+        "ᵀ", ".swapaxes(-1, -2)"
+    )
+    with np.errstate(all="ignore"):
+        return eval(text, {**KNOWN, **names})
+
+
+def readable(text):
+    """Whether all that a formula names is there to be evaluated: no array known by its shape only, no rule by name."""
+    return not re.search(r"\w+\[\d|…|onehot|\bI\b|;", text) and set(re.findall(r"(?<!\.)\b([^\W\d]\w*)\(", text)) <= (
+        KNOWN.keys() | {"broadcast"}
+    )
+
+
+def test_formulas_compute_what_the_rules_do():
+    rng, checked, ops = np.random.default_rng(0), 0, set()
+    for node, y in STEPS:
+        op, lines = node.op, formula_of(node)
+        out = y._data if node is y.node else op.forward(*node.args, **node.params)
+        special_case = op.then is not None or op.work is not None or len(lines) != len(node.args)
+        if special_case or any(np.iscomplexobj(a) for a in [*node.args, out if isinstance(out, np.ndarray) else 0]):
+            continue
+        g = np.asarray(rng.normal(size=node.shape))
+        shown = [re.match(r"∂([\w']+)", line)[1] for line in lines]
+        names = {"g": g, "z" if "y" in shown else "y": out, **dict(zip(shown, node.args, strict=True))}
+        for (a, source), rule, line in zip(pairs(node), op.vjps, lines, strict=False):
+            if source is None or rule is None or not readable(text := line.partition(" = ")[2]) or not text:
+                continue
+            with np.errstate(all="ignore"):
+                expected = match(rule(g, out, *op.given(node.args), **node.params), source.shape, source.dtype)
+            got = evaluated(text, {**names, "broadcast": partial(np.broadcast_to, shape=np.shape(a))})
+            got = np.reshape(got if np.ndim(got) else np.broadcast_to(got, np.shape(expected)), np.shape(expected))
+            got = match(got, np.shape(expected), source.dtype)
+            np.testing.assert_allclose(got, expected, rtol=2e-5, atol=1e-9, err_msg=f"{op.name}: {line}")
+            checked, ops = checked + 1, ops | {op}
+    elementwise = {op for op in OPS.values() if op.elementwise and op.kind == "rules"}
+    assert checked > 1000 and len(ops) > 150 and len(ops & elementwise) > 0.8 * len(elementwise)
+
+
+@pytest.mark.parametrize(
+    ("op", "names", "shapes", "out_shape", "lines"),
+    [
+        (np.matmul, "x W1", ((8, 3), (3, 4)), (8, 4), ("∂x = g @ W1ᵀ", "∂W1 = xᵀ @ g")),
+        (np.matmul, "w x", ((3,), (3, 4)), (4,), ("∂w = g @ xᵀ", "∂x = w[:, None] * g[None]")),
+        (np.add, "z b", ((8, 4), (4,)), (8, 4), ("∂z = g", "∂b = g.sum(0)")),
+        (np.tanh, "z", ((8, 4),), (8, 4), ("∂z = g * (1 - y²)",)),
+        (nn.relu, "z", ((8, 4),), (8, 4), ("∂z = g * (y > 0)",)),
+        (np.mean, "x", ((8, 4),), (), ("∂x = broadcast(g / 32)",)),
+        (np.multiply, "g y", ((2,), (2,)), (2,), ("∂g = grad * y", "∂y = grad * g")),
+    ],
+)
+def test_formulas_are_in_the_notation_of_the_field(op, names, shapes, out_shape, lines):
+    names = names.split()
+    assert formula(OPS[op], names, (True,) * len(names), {}, shapes, out_shape) == lines
+
+
+def test_a_fused_step_is_told_as_both():
+    step = nn.functional.FUSED[nn.relu]
+    assert formula(OPS[step], ("x", "W", "b"), (False, True, True), {}, ((8, 3), (3, 4), (4,)), (8, 4), out="h") == (
+        "∂z = g * (h > 0)",
+        "∂x  not required",
+        "∂W = xᵀ @ ∂z",
+        "∂b = ∂z.sum(0)",
+    )
+
+
+def test_a_constant_that_is_a_number_stands_in_the_formula_and_has_no_line():
+    assert formula(OPS[np.power], ("x", 2), (True, False), {}, ((3,), ()), (3,)) == ("∂x = g * (2 * x)",)
+    assert formula(OPS[np.multiply], (0.5, "x"), (False, True), {}, ((), (3,)), (3,)) == ("∂x = g * 0.5",)
+
+
+def test_an_index_is_where_the_gradient_is_added():
+    rows = formula(OPS[tg.backends.getitem], ("W",), (True,), {"index": ([0, 1], slice(3))}, ((5, 9),), (2, 3))
+    assert rows == ("∂W[[0, 1], :3] += g",)
+
+
+def grow(g, _y, x):
+    for _ in range(200):
+        g = g * x + g
+    return g
+
+
+def fail(g, _y, x):
+    raise RecursionError(x)
+
+
+def choose(g, _y, x):
+    return g if x.sum() > 0 else -g
+
+
+@pytest.mark.parametrize("rule", [grow, fail, choose])
+def test_a_rule_that_cannot_be_written_down_is_named(rule):
+    @tg.primitive(rule)
+    def mine(x):
+        return x
+
+    assert formula(OPS[mine], ("x",), (True,), {}, ((3,),), (3,)) == (f"∂x = {rule.__name__}(g, x)",)
+
+
+@pytest.mark.parametrize("name", ["<b>&\"'", "a\nb", "x" * 10_000, "\u202eabc", "\ud800", "fc.T", " ** 2", "\x00"])
+def test_hostile_names_keep_a_formula_on_one_line(name):
+    (line, other) = formula(OPS[np.multiply], (name, "w"), (True, True), {}, ((3,), (3,)), (3,))
+    assert line.startswith("∂") and line.endswith(" = g * w") and other.startswith("∂w = g * ")
+    assert (line + other).isprintable() and len(other) < 40
