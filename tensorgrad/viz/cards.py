@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats
 from tensorgrad.viz.letters import ems, fitted
+from tensorgrad.viz.places import beside
 from tensorgrad.viz.words import brief, elide, short_bytes, short_flops, short_number, short_shape
 
 INK, SLATE, GREY, LINE, PAPER = "#0F172A", "#334155", "#64748B", "#94A3B8", "#FFFFFF"
@@ -127,17 +128,15 @@ def row_width(row: Row) -> float:
 def looks(ir: GraphIR) -> dict[str, Look]:
     """Return what each card says, by id; all are as wide as the widest, up to a limit."""
     paths = scope_paths(ir)
+    sides = beside(ir)
     roles = {
         edge.source: edge.role
-        for edge in reversed(ir.edges)
-        if edge.role and edge.kind == "value" and (edge.argument, edge.role) not in USUAL
+        for edge in ir.edges
+        if sides.get(edge.source, ("",))[0] == edge.target and (edge.argument, edge.role) not in USUAL
     }
     first = next((finding.card for finding in ir.findings if finding.level == "bad"), "")
     made = {
-        card.id: look(
-            card, ir.detail, paths.get(card.scope, ""), roles.get(card.id, "") if card.kind in TAGS else "", first
-        )
-        for card in ir.cards
+        card.id: look(card, ir.detail, paths.get(card.scope, ""), roles.get(card.id, ""), first) for card in ir.cards
     }
     needed = max((row_width(row) for one in made.values() for row in one.rows), default=0.0) + 2 * PAD_X
     width = math.ceil(min(max(needed, NARROWEST), WIDEST))
@@ -243,12 +242,10 @@ def value_rows(card: Card) -> list[Row]:
     if s is None or card.value is not None or s.size < 1:
         return []
     if s.nans or s.infinities:
-        words = f"{brief(s.least)} … {brief(s.greatest)}" if s.counts else "no finite value"
-    elif s.classes is not None:
-        words = f"{s.classes} value{'s' * (s.classes != 1)}"
-    else:
-        words = f"μ {brief(s.mean)}  σ {brief(s.deviation)}"
-    return [bars_row(s, "val", VALUE, words)]
+        return [bars_row(s, "val", VALUE, f"{brief(s.least)} … {brief(s.greatest)}" if s.counts else "no finite value")]
+    if s.classes is not None:
+        return [bars_row(s, "val", VALUE, f"{s.classes} value{'s' * (s.classes != 1)}")]
+    return [bars_row(s, "val", VALUE, f"μ {brief(s.mean)}", f"σ {brief(s.deviation)}")]
 
 
 def gradient_bars(card: Card) -> list[Row]:
@@ -259,9 +256,9 @@ def gradient_bars(card: Card) -> list[Row]:
     return [bars_row(s, "∂ℒ", GRADIENT, f"rms {brief(s.rms)}" if s.counts else "no finite value")]
 
 
-def bars_row(s: Stats, label: str, color: str, words: str) -> Row:
+def bars_row(s: Stats, label: str, color: str, *words: str) -> Row:
     """Return a histogram with figures beside it."""
-    return (Bars(label, color, s.counts), Text(words, GREY, 9.5))
+    return (Bars(label, color, s.counts), *[Text(figure, GREY, 9.5) for figure in words])
 
 
 def cost_rows(card: Card, detail: str) -> list[Row]:
@@ -319,7 +316,7 @@ def rule_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
     """Return the rows of a rule: formula, what it reads, what is added up, and the gradient."""
     head: Row = (Text(shown_title(card, path), TITLES["rule"], 13, bold=True), Text("vjp", "#B45309", 9.5))
     rows: list[Row] = [head]
-    if card.note:
+    if card.note.startswith("seed"):
         rows.append((Text(elide(card.note, 60), GREY, 9.5),))
     rows += formula_rows(card)
     if card.kept:

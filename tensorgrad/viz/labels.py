@@ -1,5 +1,6 @@
 """Finds room for the words on edges: what an argument is for, and shapes where they change."""
 
+import math
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from tensorgrad.viz.words import elide
 FIRST = {"if", "1"}  # roles of a first argument that an edge names; of later ones it names all
 SIZE = 9.5
 BAND = 64.0  # things are looked for in bands of this height
+TITLE_IN, TITLE_DOWN, TITLE_HIGH = 14.0, 6.0, 18.0  # where the title of a scope is in its box
 NEEDED = 26.0  # length of an upright piece of an edge that has room for words beside it
 
 Point = tuple[float, float]
@@ -38,20 +40,30 @@ class Crowd:
         )
 
 
-def edge_labels(
-    edges: Iterable[tuple[Edge, tuple[Point, ...]]], cards: dict[str, Card], places: Iterable[Place]
-) -> list[tuple[float, float, Text]]:
-    """Return the words on edges, each with the left end of its base line: those that find room."""
-    edges = list(edges)
+def crowded(places: Iterable[Place], ways: Iterable[tuple[Point, ...]]) -> Crowd:
+    """Return what boxes and edges take."""
     crowd = Crowd()
     for place in places:
         crowd.add((place.x, place.y, place.x + place.width, place.y + place.height))
-    for _, points in edges:
+    for points in ways:
         for (x, y), (x2, y2) in pairwise(points):
-            if x == x2:
-                crowd.add((x - 2, min(y, y2), x + 2, max(y, y2)))
-            else:
-                crowd.add((min(x, x2), min(y, y2), max(x, x2), max(y, y2)))
+            crowd.add((min(x, x2) - 2, min(y, y2), max(x, x2) + 2, max(y, y2)))
+    return crowd
+
+
+def title_x(place: Place, width: float, crowd: Crowd) -> float:
+    """Return where a title of that width begins in a box: at the left, or at the right where lines pass at the left."""
+    top, bottom = place.y + TITLE_DOWN, place.y + TITLE_DOWN + TITLE_HIGH
+    spots = (place.x + TITLE_IN, max(place.x + place.width - TITLE_IN - width, place.x + TITLE_IN))
+    x = next((x for x in spots if crowd.free((x - 4, top, x + width + 4, bottom))), spots[0])
+    crowd.add((x, top, x + width, bottom))
+    return round(x, 1)
+
+
+def edge_labels(
+    edges: Iterable[tuple[Edge, tuple[Point, ...]]], cards: dict[str, Card], crowd: Crowd
+) -> list[tuple[float, float, Text]]:
+    """Return the words on edges, each with the left end of its base line: those that find room."""
     found: list[tuple[float, float, Text]] = []
     for edge, points in edges:
         words = edge_words(edge, cards)
@@ -61,7 +73,7 @@ def edge_labels(
         for (x, y), (x2, y2) in pairwise(points[::-1]):
             if x != x2 or abs(y2 - y) < NEEDED:
                 continue
-            base = (y + y2) / 2 + SIZE * 0.2
+            base = (y + y2) / 2 + SIZE * 0.2 if abs(y2 - y) < 3 * NEEDED else y + math.copysign(NEEDED, y2 - y)
             spots = (x + 6, x - 6 - text.width())
             rects = [(left - 1, base - SIZE, left + text.width() + 1, base + 3) for left in spots]
             at = next((i for i, rect in enumerate(rects) if crowd.free(rect)), None)

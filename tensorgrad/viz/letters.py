@@ -5,6 +5,8 @@ from functools import lru_cache
 
 MONO = 0.61  # widths in parts of the size: DejaVu Sans Mono has 0.602, the others less
 MARGIN = 1.03
+SIGNS = frozenset("ℒ⊕")  # text with one of these stands in DejaVu Sans where that is there,
+WIDER = 1.1  # which is wider
 # Of every letter the width in Arial (as in Helvetica) or Inter, whichever is the larger, in hundredths of the size.
 REGULAR = {
     24: "'ijl",
@@ -81,7 +83,10 @@ def ems(text: str, mono: bool = False, bold: bool = False) -> float:
         return MONO * len(text)
     widths = WIDTHS[bold]
     known = MONO if mono else None
-    return sum([(known if letter.isascii() else None) or widths.get(letter) or other(letter) for letter in text])
+    wider = 1.0 if mono or SIGNS.isdisjoint(text) else WIDER
+    return wider * sum(
+        [(known if letter.isascii() else None) or widths.get(letter) or other(letter) for letter in text]
+    )
 
 
 def other(letter: str) -> float:

@@ -12,7 +12,7 @@ HALF_PAD = 20.0  # from the border of a half to what is in it
 HALF_TITLE = 24.0
 HALVES_GAP = 36.0
 BESIDE, ABOVE = 12.0, 6.0  # how far the line to what is kept stays from cards
-FORWARD, BACKWARD = "forward", "backward"  # ids of the groups around the halves
+FORWARD, BACKWARD = "forward-pass", "backward-pass"  # ids of the groups around the halves
 
 Point = tuple[float, float]
 Sizes = Mapping[str, tuple[float, float]]

@@ -56,7 +56,9 @@ def summary(ir: GraphIR) -> str:
     steps = [card for card in ir.cards if card.kind in ("op", "loss", "module")]
     costs = [card.flops for card in steps if card.flops is not None]
     kept = {(k.what, k.bytes) for card in steps for k in card.kept}
-    parts = [ir.summary()] if steps or ir.view != "backward" else []
+    rules, gradients = (sum(card.kind == kind for card in ir.cards) for kind in ("rule", "gradient"))
+    back = f"{rules:,} rule{'s' * (rules != 1)} · {gradients:,} gradient{'s' * (gradients != 1)}"
+    parts = [back if ir.view == "backward" else ir.summary()]
     parts += [f"{short_flops(sum(costs))} forward"] if sum(costs) else []
     parts += [f"{short_bytes(sum(n or 0 for _, n in kept))} kept for the backward pass"] if ir.view == "both" else []
     return " · ".join(parts)

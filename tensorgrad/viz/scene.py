@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from tensorgrad.viz.cards import GRADIENT, GREY, PAD_Y, SLATE, Look, Row, Text, looks, row_width, sizes
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.labels import edge_labels
+from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_x
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
-from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note
+from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note, summary
 from tensorgrad.viz.places import arranged
 from tensorgrad.viz.words import elide
 
@@ -30,11 +30,12 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The box of a scope, or of a half of the picture, with its title."""
+    """The box of a scope, or of a half of the picture, with its title and where that begins."""
 
     id: str
     place: Place
     title: Row
+    title_x: float
     fill: str
     border: str
 
@@ -92,6 +93,8 @@ def stage(ir: GraphIR) -> Scene:
     cards = {card.id: card for card in ir.cards}
     ways = [tuple([(x + right, y + down) for x, y in corners]) for corners in places.links]
     routes = [route(edge, cards, way) for edge, way in zip(ir.edges, ways, strict=True)]
+    crowd = crowded(boxes.values(), ways)
+    around = frames(ir, titles, groups, crowd)
     bottom = places.height + down
     if note:
         placed, connector = beside_card(note, boxes, places.width + right + BETWEEN)
@@ -101,10 +104,10 @@ def stage(ir: GraphIR) -> Scene:
     return Scene(
         math.ceil(width + 2 * MARGIN),
         math.ceil(bottom + MARGIN),
-        f"{elide(ir.heading(), 200)}: {ir.summary()}",
-        frames(ir, titles, groups),
+        f"{elide(ir.heading(), 200)}: {summary(ir)}",
+        around,
         routes,
-        edge_labels(zip(ir.edges, ways, strict=True), cards, boxes.values()),
+        edge_labels(zip(ir.edges, ways, strict=True), cards, crowd),
         [Placed(id, place.x, place.y, shown[id]) for id, place in boxes.items()],
         panels,
         [(MARGIN, MARGIN + y, row) for y, row in header],
@@ -124,28 +127,29 @@ def title_row(scope: Scope) -> Row:
     return (Text(elide(scope.title, 40).strip() or scope.kind, SLATE, 12, bold=True), *times, *note)
 
 
-def frames(ir: GraphIR, titles: dict[str, Row], groups: dict[str, Place]) -> list[Frame]:
+def frames(ir: GraphIR, titles: dict[str, Row], groups: dict[str, Place], crowd: Crowd) -> list[Frame]:
     """Return the boxes of scopes, outer first, with those of the two halves around them."""
     made: list[Frame] = []
+
+    def add(id: str, place: Place, title: Row, fill: str, border: str) -> None:
+        made.append(Frame(id, place, title, title_x(place, row_width(title), crowd), fill, border))
+
     if ir.view == "both":
         ahead: Row = (Text("forward", SLATE, 14, bold=True), Text("values flow down", GREY, 11))
         back: Row = (Text("backward", "#C2410C", 14, bold=True), Text("gradients flow up", GREY, 11))
-        made += [
-            Frame(FORWARD, groups[FORWARD], ahead, "#FCFDFE", FRAME),
-            Frame(BACKWARD, groups[BACKWARD], back, WARM, WARM_FRAME),
-        ]
-    names = {scope.id: f"{FORWARD}-{scope.id}" if scope.id in (FORWARD, BACKWARD) else scope.id for scope in ir.scopes}
+        add(FORWARD, groups[FORWARD], ahead, "#FCFDFE", FRAME)
+        add(BACKWARD, groups[BACKWARD], back, WARM, WARM_FRAME)
+    mirror = mirrored_scopes(ir)
     depth: dict[str, int] = {"": -1}
     for scope in ir.scopes:
         depth[scope.id] = depth[scope.parent] + 1
-        if scope.id in groups:
-            warm = ir.view == "backward"
-            fill = (WARM_NESTED if warm else NESTED)[depth[scope.id] % 2]
-            made.append(Frame(names[scope.id], groups[scope.id], titles[scope.id], fill, WARM_FRAME if warm else FRAME))
-    for scope in ir.scopes:
-        other = mirrored_scopes(ir).get(scope.id, "") if ir.view == "both" else ""
-        if other in groups:
-            made.append(Frame(other, groups[other], titles[scope.id], WARM_NESTED[depth[scope.id] % 2], WARM_FRAME))
+    for other in (False, True):
+        warm = other or ir.view == "backward"
+        for scope in ir.scopes:
+            id = mirror.get(scope.id, "") if other else scope.id
+            if id in groups:
+                fill = (WARM_NESTED if warm else NESTED)[depth[scope.id] % 2]
+                add(id, groups[id], titles[scope.id], fill, WARM_FRAME if warm else FRAME)
     return made
 
 

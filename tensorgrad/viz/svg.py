@@ -1,5 +1,6 @@
 """Writes a picture as SVG: presentation attributes alone, which notebooks let through, and nothing from outside."""
 
+import math
 from html import escape
 from itertools import pairwise
 
@@ -19,12 +20,16 @@ from tensorgrad.viz.cards import (
     row_width,
 )
 from tensorgrad.viz.ir import GraphIR
+from tensorgrad.viz.labels import TITLE_DOWN, TITLE_HIGH
+from tensorgrad.viz.letters import SIGNS
 from tensorgrad.viz.scene import Frame, Placed, Point, Route, Scene, stage
 
 SANS = "Inter, system-ui, Helvetica, Arial, sans-serif"
 MONO = "'JetBrains Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+WITH_SIGNS = f"'DejaVu Sans', {SANS}"  # a renderer may change the font of all for a sign that the first does not have
 ROUND = 9  # radius of a card's corners
 BEND = 7.0  # of an edge's corners, at most
+STEEP = 1.5  # edges that lead further to the side are bent at their ends alone
 
 
 def to_svg(ir: GraphIR) -> str:
@@ -79,9 +84,11 @@ def frame(one: Frame) -> str:
 
 def title(one: Frame) -> str:
     """Return the title of a scope, on a ground that sets it off from lines that pass."""
-    x, y = one.place.x + 14, one.place.y + 6
+    x, y = one.title_x, one.place.y + TITLE_DOWN
     words = row(one.title, x, y + baseline(one.title))
-    ground = f'x="{number(x - 4)}" y="{number(y)}" width="{number(row_width(one.title) + 8)}" height="18" rx="4"'
+    ground = (
+        f'x="{number(x - 4)}" y="{number(y)}" width="{number(row_width(one.title) + 8)}" height="{TITLE_HIGH:g}" rx="4"'
+    )
     return f'<rect {ground} fill="{one.fill}"/>{words}'
 
 
@@ -144,7 +151,7 @@ def text(pieces: list[Text], x: float, y: float) -> str:
     """Return pieces of text beside each other; each begins where the one before ends, in whatever font."""
     first, rest = pieces[0], pieces[1:]
     inner = quoted(first.words) + "".join(
-        f'<tspan dx="{SPACE:g}"{looks(piece, first)}>{quoted(piece.words)}</tspan>' for piece in rest
+        [f'<tspan dx="{SPACE:g}"{looks(piece, first)}>{quoted(piece.words)}</tspan>' for piece in rest]
     )
     return f'<text x="{number(x)}" y="{number(y)}"{looks(first)}>{inner}</text>'
 
@@ -156,11 +163,16 @@ def looks(piece: Text, than: Text | None = None) -> str:
         parts.append(f' fill="{piece.color}"')
     if than is None or piece.size != than.size:
         parts.append(f' font-size="{piece.size:g}"')
-    if piece.mono != (than is not None and than.mono):
-        parts.append(f' font-family="{MONO if piece.mono else SANS}"')
+    if family(piece) != (family(than) if than else SANS):
+        parts.append(f' font-family="{family(piece)}"')
     if piece.bold != (than is not None and than.bold):
         parts.append(f' font-weight="{700 if piece.bold else 400}"')
     return "".join(parts)
+
+
+def family(piece: Text) -> str:
+    """Return the fonts of a piece of text, the first that is there counts."""
+    return MONO if piece.mono else SANS if SIGNS.isdisjoint(piece.words) else WITH_SIGNS
 
 
 def dot(piece: Dot, x: float, y: float) -> str:
@@ -204,10 +216,25 @@ def line(one: Route) -> str:
         elif y == y2:
             path.append(f"H{number(x2)}")
         else:
-            middle = number((y + y2) / 2)
-            path.append(f"C{number(x)} {middle} {number(x2)} {middle} {number(x2)} {number(y2)}")
+            path.append(bow(x, y, x2, y2))
     dashes = f' stroke-dasharray="{one.dashes}"' if one.dashes else ""
     return f'<path d="{"".join(path)}" stroke="{one.color}" stroke-width="{one.width:g}"{dashes}/>'
+
+
+def bow(x: float, y: float, x2: float, y2: float) -> str:
+    """Return a line that begins and ends upright: bent as a whole, or where it leads far to the side, at its ends."""
+    middle = (y + y2) / 2
+    if abs(x2 - x) <= STEEP * abs(y2 - y):
+        return f"C{number(x)} {number(middle)} {number(x2)} {number(middle)} {number(x2)} {number(y2)}"
+    bend = min(BEND, abs(y2 - y) / 2)
+    down, right = math.copysign(bend, y2 - y), math.copysign(bend, x2 - x)
+    slope = (abs(y2 - y) - 2 * bend) / 2
+    from_, to = y + down + math.copysign(slope * 0.6, down), y2 - down - math.copysign(slope * 0.6, down)
+    return (
+        f"Q{number(x)} {number(from_)} {number(x + 2 * right)} {number(from_ + (to - from_) * 0.05)}"
+        f"L{number(x2 - 2 * right)} {number(to - (to - from_) * 0.05)}"
+        f"Q{number(x2)} {number(to)} {number(x2)} {number(y2)}"
+    )
 
 
 def back_from(before: Point, end: Point, length: float) -> Point:
