@@ -149,11 +149,13 @@ def read_step(
             ir.cards.append(constant_card(constants[id(array)], node, array, known))
         edges.append(Edge(constants[id(array)], here, len(drawn), where, False))
     known.labels[here] = symbol(name or op.name.rpartition(" + ")[2])
-    labels = [known.labels.get(d) or short_number(value) for d, value in zip(drawn, args, strict=True)]
+    labels = [known.labels[d] if d else scalar(value) for d, value in zip(drawn, args, strict=True)]
     size = math.prod(node.shape) if all(isinstance(n, int) for n in node.shape) else 0
     shapes = [
         source.shape if source is not None else np.shape(value) for source, value in zip(node.inputs, args, strict=True)
     ]
+    whole = not lost or "" not in drawn
+    told = known.statistics and whole and op.vjps != ()  # a checkpoint has no rules of its own
     ir.cards.append(
         card(
             here,
@@ -165,8 +167,8 @@ def read_step(
             family=family(op),
             forgotten=lost * drawn.count(""),
             verdict=known.verdicts.get(node, ""),
-            formula=formula(op, labels, live, node.params, shapes, node.shape) if known.statistics else (),
-            flops=flops(op, shapes, node.shape, node.params),
+            formula=formula(op, labels, live, node.params, shapes, node.shape, known.labels[here]) if told else (),
+            flops=flops(op, shapes, node.shape, node.params) if whole else None,
             kept=tuple(kept_here(node, drawn, known.labels)),
             **facts(known, node),
             **line_of(node, known),
@@ -218,6 +220,11 @@ def number(value: Any) -> Any:
         return None
     only = value.item()
     return only if isinstance(only, int) or (isinstance(only, float) and math.isfinite(only)) else short_number(only)
+
+
+def scalar(value: Any) -> float | None:
+    """Return a constant that formulas can spell, or None."""
+    return float(value) if isinstance(value, int | float | np.floating | np.integer) else None
 
 
 def kept_here(node: Node, drawn: list[str], labels: dict[str, str]) -> Iterator[Kept]:
