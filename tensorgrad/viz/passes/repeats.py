@@ -131,16 +131,16 @@ def aligned(steps: Steps, items: Sequence[Item], low: int, high: int, period: in
 
 def alike(steps: Steps, items: Sequence[Item], low: int, period: int, times: int) -> list[tuple[int, int]]:
     """Return the parts of a stretch in which each block is wired as the next, by their start and repetitions."""
-    here = steps.start[items[low]]
     size = sum(steps.size[item] for item in items[low : low + period])
-    end = here + size * times
+    start = steps.start[items[low]]
+    end = start + size * times
     parts = []
     begin = 0
     for i in range(times):
-        places = range(here + i * size, here + (i + 1) * size)
-        if i == times - 1 or not all(same_reads(steps, p, p + size, here, end) for p in places):
+        block = range(end - size * (times - i), end - size * (times - i - 1))
+        if i == times - 1 or not all(same_reads(steps, step, step + size, start, end) for step in block):
             parts.append((low + begin * period, i + 1 - begin))
-            begin = i + 1
+            begin, start = i + 1, block.stop
     return parts
 
 

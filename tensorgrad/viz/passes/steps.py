@@ -155,7 +155,12 @@ def tokens(ir: GraphIR, scopes: list[Scope], items: list[list[Item]]) -> list[in
     def token(what: Hashable) -> int:
         return known.setdefault(what, len(known))
 
-    numbers = [token((c.kind, c.title, remark(c), c.shape, c.dtype, c.count)) for c in ir.cards]
+    into = ir.incoming()
+    at = {card.id: card for card in ir.cards}
+    numbers = []
+    for c in ir.cards:
+        reads = tuple((edge.argument, at[edge.source].shape, at[edge.source].dtype) for edge in into[c.id])
+        numbers.append(token((c.kind, c.title, remark(c), c.shape, c.dtype, c.count, reads)))
     numbers += [-1] * len(scopes)
     for k in range(len(scopes) - 1, 0, -1):  # what is inside comes first
         what = without_numbers(scopes[k].title), scopes[k].kind, scopes[k].note
