@@ -88,8 +88,9 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
         if any(tainted[edge.source] for edge in graph.into[card.id]):
             yield card.id, Finding("note" if gone else "bad", amount(card.stats), card=card.id), False
         else:
+            origin = "" if level == "note" else "origin: "
             why = how_made(card, graph) if made else how_given(card) if card.stats.nans else ""
-            yield card.id, Finding(level, f"origin: {amount(card.stats)}", why, card.id), level != "note"
+            yield card.id, Finding(level, f"{origin}{amount(card.stats)}", why, card.id), level != "note"
 
 
 def how_given(card: Card) -> str:
