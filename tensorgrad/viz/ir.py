@@ -52,6 +52,9 @@ class Stats:
     classes: int | None = None  # different values, of integers and truth values
     counts: tuple[int, ...] = ()  # in equal parts from least to greatest; empty if nothing is finite
     heat: Heat | None = None
+    units: int | None = None  # positions of the last axis, if there are several rows
+    dead: int = 0  # those of them that are 0 in all rows
+    saturated: int | None = None  # elements near an end of the function's range, if it has ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,9 @@ class Line:
 class Kept:
     """An array that a step keeps for its rules."""
 
-    what: str  # as its card is called, or "result"
+    what: str  # as its card is called in formulas, or "result"
     bytes: int | None
+    card: str = ""  # id of its card; of the result, and of what has no card, ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,10 @@ class GraphIR:
         steps = sum(card.kind in ("op", "loss") for card in self.cards) + sum(card.count for card in folded)
         numbers = sum(sizes) + sum(card.parameters for card in folded)
         tensors = "" if folded else f" in {len(sizes)} tensor{'s' * (len(sizes) != 1)}"
-        return f"{steps:,} operation{'s' * (steps != 1)} · {numbers:,} parameter{'s' * (numbers != 1)}{tensors}"
+        words = [f"{steps:,} operation{'s' * (steps != 1)}"]
+        if numbers:
+            words.append(f"{numbers:,} parameter{'s' * (numbers != 1)}{tensors}")
+        return " · ".join(words)
 
     def heading(self) -> str:
         """Return what the picture shows."""
