@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tensorgrad.viz.diff import diff
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
+from tensorgrad.viz.mermaid import to_mermaid
 from tensorgrad.viz.passes import (
     backward,
     both,
@@ -578,3 +580,104 @@ def test_deeply_nested_scopes_need_no_recursion():
     assert len(to_depth(nest, 2000).cards) == 2001
     assert len(repeats(nest).cards) == len(ir.cards)
     assert len(tidy(nest).cards) <= 150
+
+
+# Mermaid
+@many
+@given(irs(), st.booleans())
+def test_mermaid_has_a_line_for_each_card_and_edge_and_nothing_of_a_name_is_markup(ir, two_sided):
+    ir = both(ir) if two_sided else ir
+    lines = to_mermaid(ir).splitlines()
+    assert sum(":::" in line and "notes[" not in line for line in lines) == len(ir.cards)
+    assert sum("-->" in line or "-.->" in line for line in lines) == len(ir.edges)
+    assert sum(line.strip() == "end" for line in lines) == sum(line.strip().startswith("subgraph") for line in lines)
+    for line in lines:
+        label = line.partition('"')[2].rpartition('"')[0].replace("<br/>", "")
+        assert not set(label) & set('"<>[]{}|`\\$'), line
+        assert line.isprintable()
+
+
+def test_mermaid_of_a_large_graph_is_one_that_mermaid_draws():
+    ir = chain([f"op{i * i % 97 % 7}" for i in range(3000)])
+    text = to_mermaid(ir)
+    assert len(text.splitlines()) < 400
+    assert "3,001 cards are shown as" in text
+
+
+def test_mermaid_colours_what_is_wrong_and_which_way_gradients_flow():
+    w = Card("w", "parameter", "w", "w", (3,), "f64", 24)
+    sick = op("a", findings=(Finding("bad", "3 NaN"),), kept=(Kept("w", 24),))
+    text = to_mermaid(both(wired([w, sick], [], "wa")))
+    assert 'c1("add<br/>f64#91;3#93;<br/>3 NaN"):::bad' in text
+    assert "classDef bad fill:#FEF2F2,stroke:#DC2626" in text
+    assert "linkStyle 1 stroke:#EA580C" in text
+    assert "linkStyle 2 stroke:#0891B2" in text
+
+
+# Differences
+@many
+@given(irs())
+def test_a_graph_does_not_differ_from_itself(ir):
+    same = diff(ir, ir)
+    assert sound(same)
+    assert [replace(card, findings=()) for card in ir.cards] == same.cards
+    assert same.findings == []
+    assert same.notes[-1] == f"{len(ir.cards)} cards as before, 0 changed, 0 added, 0 removed"
+
+
+@many
+@given(irs(), irs())
+def test_of_two_graphs_every_card_is_there_once_or_matched(before, after):
+    both_of_them = diff(before, after)
+    assert sound(both_of_them)
+    said = Counter(f.words for f in both_of_them.findings)
+    ids = {card.id for card in after.cards}
+    assert [card.id for card in both_of_them.cards if card.id in ids] == [card.id for card in after.cards]
+    assert len(before.cards) - said["removed"] == len(after.cards) - said["added"]
+    assert len(both_of_them.cards) == len(after.cards) + said["removed"]
+
+
+def test_a_step_in_between_is_told_as_added_and_the_rest_is_matched():
+    three, four = chain(["matmul", "tanh", "sum"]), chain(["matmul", "add", "tanh", "sum"])
+    assert [(f.card, f.words) for f in diff(three, four).findings] == [("n2", "added")]
+    assert [(f.card, f.words) for f in diff(four, three).findings] == [("n2_", "removed")]
+    assert diff(four, three).cards[2].title == "add"
+    assert ("n2_", "n2") in {(edge.source, edge.target) for edge in diff(four, three).edges}
+    assert diff(three, four).notes == [
+        "4 cards as before, 0 changed, 1 added, 0 removed; 1 edge between them differs",
+    ]
+
+
+def test_numbers_are_compared_by_their_rms():
+    def one(value, dtype="f64", **of):
+        card = Card(
+            "n0", "loss", "sum", "", (), dtype, 8, value=value, stats=Stats(1, **of), gradient=Stats(1, rms=1.0)
+        )
+        return GraphIR([card], [])
+
+    def words(*graphs):
+        return [(f.level, f.words) for f in diff(*graphs).findings]
+
+    assert words(one(2.5, rms=2.0), one(2.0, rms=1.5)) == [
+        ("note", "2.5 → 2.0"),
+        ("note", "values: rms 2.0 → 1.5, -25 %"),
+    ]
+    assert words(one(1.0, rms=1.0), one(1.0, "f32", rms=1 + 3e-8)) == [
+        ("note", "f64[] → f32[]"),
+        ("note", "values: rms 1.0 → 1.0, +3.0e-08"),
+    ]
+    assert words(one(1.0, rms=1.0), one(1.0, rms=20.0)) == [("low", "values: rms 1.0 → 20.0, ×20")]
+    assert words(one(1.0), one(1.0, nans=1)) == [("bad", "values: 0 → 1 are NaN")]
+    assert words(one(1.0), one(1.0, rms=2.0)) == [("low", "values: rms 0.0 → 2.0")]
+
+
+def test_graphs_of_different_views_are_not_compared():
+    ir = chain(["exp"])
+    with pytest.raises(ValueError, match="diff compares two graphs of the same view, got forward and backward"):
+        diff(ir, backward(ir))
+
+
+def test_long_graphs_are_compared():
+    ir = chain(["matmul", "tanh"], 5000)
+    other = replace(ir, cards=[replace(c, title="exp") if c.id == "n5000" else c for c in ir.cards])
+    assert [f.words for f in diff(ir, other).findings] == ["removed", "added"]
