@@ -217,8 +217,10 @@ def facts(known: Known, node: Node) -> dict[str, Any]:
 
 
 def ratio(values: Stats | None, gradient: Stats | None) -> float | None:
-    """Return the norm of a gradient to that of the values; None if one is not known, or all values are 0."""
-    return gradient.norm / values.norm if values is not None and gradient is not None and values.norm else None
+    """Return the norm of a gradient to that of the values; None if one is not known or not finite, or all values 0."""
+    if values is None or gradient is None or gradient.nans + gradient.infinities or not values.norm:
+        return None
+    return gradient.norm / values.norm
 
 
 def number(value: Any) -> Any:
