@@ -473,6 +473,19 @@ def test_a_tensor_with_inputs_is_refused():
         draw(mlp(), np.ones(3))
 
 
+def test_diff_shows_what_a_step_has_changed(tmp_path):
+    w = tg.tensor(np.ones(3), requires_grad=True, name="w")
+    before = draw(lambda x: (x * w).sum(), np.ones(3))
+    w.data = 2 * w.data
+    graph = draw(lambda x: (x * w).sum(), np.ones(3)).diff(before)
+    assert ["rms 1.0 → 2.0" in f.words for f in graph.ir.findings if f.words.startswith("values")] == [True] * 2 + [
+        False
+    ]
+    assert "rms 1.0 → 2.0" in str(graph)
+    assert "rms 1.0 → 2.0" in graph.save(tmp_path / "graph.svg").read_text(encoding="utf-8")
+    assert r"rms 1.0 \u2192 2.0" in graph.save(tmp_path / "graph.html").read_text(encoding="utf-8")
+
+
 def test_focus_shows_a_neighbourhood_and_refuses_what_is_not_there():
     graph = draw(mlp()).focus("loss", steps=1)
     assert [card.title for card in graph.ir.cards] == ["power", "mean"]
