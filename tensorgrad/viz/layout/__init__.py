@@ -21,8 +21,9 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group]
     """Return a layered drawing, in which every link leads down and the heaviest chain of boxes is straight.
 
     No boxes overlap, and no line crosses one. A group holds its members and nothing else, and groups overlap only if
-    one is in the other; one without boxes has no place. A box `beside` another stands to the left of it, several
-    above each other, and its link goes across, if both are in one group and no other path leads between them.
+    one is in the other; one without boxes has no place. A box `beside` another stands on its row, several on one
+    side above each other, and links between them go across, if both are in one group and no other path leads between
+    them.
     Long links of one box share their way. The same input gives the same drawing.
     Raises ValueError if an id is given twice or not known, if a size is not positive and finite, a weight
     negative, or if links, or groups, lead in a circle.
@@ -67,9 +68,10 @@ def extents(cells: Cells, strands: Strands) -> tuple[list[float], list[float]]:
     left, right = [0.0] * len(strands.row), [0.0] * len(strands.row)
     for cell, head in enumerate(cells.head):
         left[cell] = right[cell] = cells.boxes[head].width / 2
-        stack = cells.stack[cell]
-        if stack:
-            left[cell] += BOX_GAP + max(cells.boxes[i].width for i in stack) + CHANNEL * (len(stack) > 1)
+        for side, reach in ((-1, left), (1, right)):
+            stack = cells.beside(cell, side)
+            if stack:
+                reach[cell] += BOX_GAP + max(cells.boxes[i].width for i in stack) + CHANNEL * (len(stack) > 1)
     return left, right
 
 
@@ -77,10 +79,10 @@ def from_centres(cells: Cells, strands: Strands) -> list[Segment]:
     """Return the lines between rows, with how far from the x of their ends they end."""
 
     def off(box: int) -> float:
-        if box < 0 or cells.head[cells.of[box]] == box:
+        if box < 0 or not cells.side[box]:
             return 0.0
         head = cells.boxes[cells.head[cells.of[box]]]
-        return -(head.width + cells.boxes[box].width) / 2 - BOX_GAP
+        return cells.side[box] * ((head.width + cells.boxes[box].width) / 2 + BOX_GAP)
 
     return [(upper, lower, off(s), off(t), weight or LEAST_WEIGHT) for upper, lower, s, t, weight in strands.segments]
 

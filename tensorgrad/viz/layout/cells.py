@@ -29,7 +29,8 @@ class Tree:
 class Cells:
     """The boxes, joined to cells: all in numbers.
 
-    of: the cell of each box.   head: the box that a cell is named after.   stack: the boxes to its left, from the top.
+    of: the cell of each box.   head: the box that a cell is named after.
+    stack: the boxes that stand beside it, from the top.   side: of each box, -1 left of the head, 1 right.
     group: the group of each cell.   links: source box, target box and weight.
     pairs: the links as pairs of cells, without those within one.   order: the cells, sources first.
     """
@@ -38,10 +39,15 @@ class Cells:
     of: list[int]
     head: list[int]
     stack: list[list[int]]
+    side: list[int]
     group: list[int]
     links: list[tuple[int, int, float]]
     pairs: list[tuple[int, int]]
     order: list[int]
+
+    def beside(self, cell: int, side: int) -> list[int]:
+        """Return the boxes of a cell on one side of its head, from the top."""
+        return [i for i in self.stack[cell] if self.side[i] == side]
 
 
 def nest(groups: Sequence[Group]) -> tuple[Tree, dict[str, int]]:
@@ -97,8 +103,9 @@ def join(boxes: Sequence[Box], links: Sequence[Link], number: dict[str, int]) ->
         beside = [at[box.beside] if box.beside else -1 for box in boxes]
     except KeyError as error:
         raise ValueError(f"{error} is named by a link or a box, but is not among the boxes and groups") from None
+    linked = {(s, t) for s, t, _ in pairs}
     for i, t in enumerate(beside):
-        if t >= 0 and (groups[t] != groups[i] or boxes[t].beside):
+        if t >= 0 and (groups[t] != groups[i] or boxes[t].beside or {(i, t), (t, i)} <= linked):
             beside[i] = -1
     cells = joined(boxes, groups, pairs, beside)
     if len(cells.order) < len(cells.head):
@@ -124,8 +131,9 @@ def joined(boxes: Sequence[Box], groups: list[int], links: list[tuple[int, int, 
         if t >= 0:
             of[i] = of[t]
             stack[of[t]].append(i)
-    pairs = [(of[s], of[t]) for s, t, _ in links if beside[s] != t]
-    return Cells(boxes, of, head, stack, [groups[i] for i in head], links, pairs, in_order(len(head), pairs))
+    pairs = [(of[s], of[t]) for s, t, _ in links if beside[s] != t and beside[t] != s]
+    side = [0 if t < 0 else -1 if box.side == "left" else 1 for box, t in zip(boxes, beside, strict=True)]
+    return Cells(boxes, of, head, stack, side, [groups[i] for i in head], links, pairs, in_order(len(head), pairs))
 
 
 def in_order(n: int, pairs: list[tuple[int, int]]) -> list[int]:

@@ -20,8 +20,8 @@ class Ends:
         self.downs: list[list[int]] = [[] for _ in range(n)]
         self.sides: dict[int, tuple[list[int], list[int]]] = {}  # `downs` of a cell's left, and of its head
         for upper, lower, s, t, _ in strands.segments:
-            from_left = s >= 0 and cells.head[upper] != s
-            to_left = t >= 0 and cells.head[lower] != t
+            from_left = s >= 0 and cells.side[s] < 0
+            to_left = t >= 0 and cells.side[t] < 0
             self.ups[lower].append(upper + n * from_left)
             self.downs[upper].append(lower + n * to_left)
             if s >= 0 and cells.stack[upper]:

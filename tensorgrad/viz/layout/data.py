@@ -1,6 +1,7 @@
 """What a layout is given and what it returns: boxes, links and groups, and the place of each."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 ROW_GAP = 36.0  # between the rows of boxes, at least
 BOX_GAP = 32.0  # between boxes of a row, and around a group
@@ -15,7 +16,7 @@ class Box:
     """A rectangle to be placed.
 
     group: id of the innermost group around it, "" for none.
-    beside: id of a box on whose row it is wanted, to the left: a parameter beside its consumer.
+    beside: id of a box on whose row it is wanted, on its `side`: a parameter to the left of its consumer.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Box:
     height: float
     group: str = ""
     beside: str = ""
+    side: Literal["left", "right"] = "left"
 
 
 @dataclass(frozen=True, slots=True)

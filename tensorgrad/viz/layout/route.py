@@ -27,9 +27,9 @@ class Bands:
     group_bottom: list[float]
 
 
-def stack_height(cells: Cells, cell: int) -> float:
-    """Return the height of the boxes that stand beside the one that the cell is named after."""
-    heights = [cells.boxes[i].height for i in cells.stack[cell]]
+def stack_height(cells: Cells, stack: list[int]) -> float:
+    """Return the height of boxes that stand above each other."""
+    heights = [cells.boxes[i].height for i in stack]
     return sum(heights) + STACK_GAP * max(0, len(heights) - 1)
 
 
@@ -42,7 +42,8 @@ def bands(cells: Cells, strands: Strands, tree: Tree, x: Sequence[float]) -> Ban
     height = [0.0] * rows
     for cell, head in enumerate(cells.head):
         r = strands.row[cell]
-        height[r] = max(height[r], cells.boxes[head].height, stack_height(cells, cell) if cells.stack[cell] else 0.0)
+        stacks = (cells.beside(cell, side) for side in (-1, 1)) if cells.stack[cell] else ()
+        height[r] = max(height[r], cells.boxes[head].height, *(stack_height(cells, stack) for stack in stacks))
     over = [0.0] * len(tree.groups)  # from the top of a group to its first row
     under = [0.0] * len(tree.groups)
     begin, end = [0.0] * rows, [0.0] * rows
@@ -80,18 +81,21 @@ def bands(cells: Cells, strands: Strands, tree: Tree, x: Sequence[float]) -> Ban
 
 
 def put(cells: Cells, strands: Strands, x: Sequence[float], down: Bands) -> list[Place]:
-    """Return the place of each box: its cell's, in the middle of the row, and what stands beside it to the left."""
+    """Return the place of each box: its cell's, in the middle of the row, and what stands beside it."""
     places = [Place(0.0, 0.0, 0.0, 0.0)] * len(cells.boxes)
     for cell, head in enumerate(cells.head):
         r = strands.row[cell]
         middle = (down.top[r] + down.bottom[r]) / 2
         box = cells.boxes[head]
         places[head] = Place(x[cell] - box.width / 2, middle - box.height / 2, box.width, box.height)
-        y = middle - stack_height(cells, cell) / 2
-        for i in cells.stack[cell]:
-            other = cells.boxes[i]
-            places[i] = Place(places[head].x - BOX_GAP - other.width, y, other.width, other.height)
-            y += other.height + STACK_GAP
+        for side in (-1, 1) if cells.stack[cell] else ():
+            stack = cells.beside(cell, side)
+            y = middle - stack_height(cells, stack) / 2
+            for i in stack:
+                other = cells.boxes[i]
+                left = places[head].x - BOX_GAP - other.width if side < 0 else places[head].x + box.width + BOX_GAP
+                places[i] = Place(left, y, other.width, other.height)
+                y += other.height + STACK_GAP
     return places
 
 
@@ -175,31 +179,42 @@ def spread(ends: dict[tuple[int, float, float], float], places: list[Place]) -> 
 
 def leave(cells: Cells, places: list[Place], box: int, x: float, row_bottom: float) -> list[Point]:
     """Return the way from a box to the bottom of its row: past those below it in a stack."""
-    place, stack = places[box], cells.stack[cells.of[box]]
+    place, stack = places[box], cells.beside(cells.of[box], cells.side[box])
     bottom = place.y + place.height
-    if box in stack and box != stack[-1]:
-        channel = min(places[i].x for i in stack) - CHANNEL
-        return [(place.x, place.y + place.height / 2), (channel, bottom), (channel, row_bottom)]
+    if stack and box != stack[-1]:
+        border, channel = past(cells, places, box, stack)
+        return [(border, place.y + place.height / 2), (channel, bottom), (channel, row_bottom)]
     return [(x, bottom), (x, row_bottom)]
 
 
 def arrive(cells: Cells, places: list[Place], box: int, x: float, row_top: float) -> list[Point]:
     """Return the way to a box from the top of its row: past those above it in a stack."""
-    place, stack = places[box], cells.stack[cells.of[box]]
-    if box in stack and box != stack[0]:
-        channel = min(places[i].x for i in stack) - CHANNEL
-        return [(channel, row_top), (channel, place.y), (place.x, place.y + place.height / 2)]
+    place, stack = places[box], cells.beside(cells.of[box], cells.side[box])
+    if stack and box != stack[0]:
+        border, channel = past(cells, places, box, stack)
+        return [(channel, row_top), (channel, place.y), (border, place.y + place.height / 2)]
     return [(x, row_top), (x, place.y)]
 
 
+def past(cells: Cells, places: list[Place], box: int, stack: list[int]) -> tuple[float, float]:
+    """Return the x of the outer border of a box in a stack, and of the line past the others."""
+    if cells.side[box] < 0:
+        return places[box].x, min(places[i].x for i in stack) - CHANNEL
+    return places[box].x + places[box].width, max(places[i].x + places[i].width for i in stack) + CHANNEL
+
+
 def across(cells: Cells, places: list[Place], source: int, target: int) -> list[Point]:
-    """Return the way from a box to the one that it stands beside: level, unless others stand there too."""
-    a, b = places[source], places[target]
+    """Return the way between a box and the one that it stands beside: level, unless others stand there too."""
+    aside = source if cells.side[source] else target
+    a, b = places[aside], places[source + target - aside]
     middle = b.y + b.height / 2
     off = a.y + a.height / 2 - middle
-    room = max([abs(places[i].y + places[i].height / 2 - middle) for i in cells.stack[cells.of[source]]])
+    stack = cells.beside(cells.of[aside], cells.side[aside])
+    room = max([abs(places[i].y + places[i].height / 2 - middle) for i in stack])
     scale = min(1.0, 0.4 * b.height / room) if room else 1.0
-    return [(a.x + a.width, middle + off), (b.x, middle + off * scale)]
+    left = cells.side[aside] < 0
+    way = [(a.x + a.width if left else a.x, middle + off), (b.x if left else b.x + b.width, middle + off * scale)]
+    return way if aside == source else way[::-1]
 
 
 def lanes(cells: Cells, strands: Strands, right: float) -> dict[int, float]:

@@ -1,0 +1,173 @@
+// Places of what is visible. A folded scope shrinks to one card, and the rows and columns that then hold nothing
+// close up: by a map of x and one of y that never decrease, so that what stood apart stays apart.
+const WIDTH = cards.length ? cards[0].at[2] : 0;
+const AIR = 12, INSET = 18, FRAME = 14, STRIP = 34, CORNER = 7;
+
+// For each item the number of the item that stands for it: itself, or the outermost folded scope around it.
+function standIns(folded) {
+  const outer = []; // of each scope: the outermost folded one around or at it
+  scopes.forEach((scope, s) => { // outer scopes come first
+    const above = scope.parent === undefined ? -1 : outer[scope.parent];
+    outer.push(above >= 0 ? above : folded.has(s) ? s : -1);
+  });
+  const card = cards.map((c, i) => (c.scope === undefined || outer[c.scope] < 0 ? i : inner + outer[c.scope]));
+  return { card, scope: outer };
+}
+
+// Return a map of one coordinate: what is `hidden` and not `kept` has no length; `least` are lengths to be had.
+function closing(hidden, kept, least) {
+  if (!hidden.length) return (v) => v;
+  const points = [...new Set([...hidden, ...kept, ...least].flatMap(([a, b]) => [a, b]))].sort((a, b) => a - b);
+  const at = new Map(points.map((p, i) => [p, i]));
+  const hides = new Int32Array(points.length + 1), keeps = new Int32Array(points.length + 1);
+  hidden.forEach(([a, b]) => { hides[at.get(a)]++; hides[at.get(b)]--; });
+  kept.forEach(([a, b]) => { keeps[at.get(a)]++; keeps[at.get(b)]--; });
+  const ending = points.map(() => []);
+  least.forEach(([a, b, length]) => ending[at.get(b)].push([at.get(a), length]));
+  const made = [points[0]];
+  for (let i = 1, h = 0, k = 0; i < points.length; i++) {
+    h += hides[i - 1];
+    k += keeps[i - 1];
+    let p = made[i - 1] + (h && !k ? 0 : points[i] - points[i - 1]);
+    ending[i].forEach(([from, length]) => { p = Math.max(p, made[from] + length); });
+    made.push(p);
+  }
+  return (v) => {
+    if (v <= points[0]) return v;
+    if (v >= points[points.length - 1]) return made[made.length - 1] + v - points[points.length - 1];
+    let low = 0, high = points.length - 1;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (points[middle] <= v) low = middle; else high = middle;
+    }
+    return made[low] + ((v - points[low]) / (points[high] - points[low])) * (made[high] - made[low]);
+  };
+}
+
+// Return where a way that ends within a box comes to its border, and what is left of the way.
+function cutAtEnd(way, [x, y, w, h]) {
+  const inside = ([a, b]) => a > x && a < x + w && b > y && b < y + h;
+  let i = way.length - 1;
+  while (i >= 0 && inside(way[i])) i--;
+  if (i < 0 || i === way.length - 1) return way;
+  const [a, b] = way[i], [c, d] = way[i + 1];
+  let t = 0; // the latest crossing of a side on the way in
+  for (const [from, to, low, high] of [[a, c, x, x + w], [b, d, y, y + h]]) {
+    if (from <= low) t = Math.max(t, (low - from) / (to - from));
+    if (from >= high) t = Math.max(t, (from - high) / (from - to));
+  }
+  return [...way.slice(0, i + 1), [a + t * (c - a), b + t * (d - b)]];
+}
+
+function cutAtStart(way, box) {
+  return cutAtEnd([...way].reverse(), box).reverse();
+}
+
+// Return the end of a way that comes to the border of a folded scope, moved on to the scope's card.
+function reach([px, py], frame, box) {
+  const near = (v, low, high) => Math.min(Math.max(v, low), high);
+  const sides = [
+    [Math.abs(py - frame[1]), [near(px, box[0] + 16, box[0] + box[2] - 16), box[1]]],
+    [Math.abs(py - frame[1] - frame[3]), [near(px, box[0] + 16, box[0] + box[2] - 16), box[1] + box[3]]],
+    [Math.abs(px - frame[0]), [box[0], near(py, box[1] + 12, box[1] + box[3] - 12)]],
+    [Math.abs(px - frame[0] - frame[2]), [box[0] + box[2], near(py, box[1] + 12, box[1] + box[3] - 12)]],
+  ];
+  return sides.reduce((best, side) => (side[0] < best[0] ? side : best))[1];
+}
+
+// Return the places of all that is visible: boxes of cards and of folded scopes by item, frames of open scopes, links.
+function arrange(folded) {
+  const standing = standIns(folded);
+  const shownCards = cards.map((_, c) => c).filter((c) => standing.card[c] === c);
+  const closed = scopes.map((_, s) => s).filter((s) => standing.scope[s] === s);
+  const open = scopes.map((_, s) => s).filter((s) => standing.scope[s] < 0);
+  const links = [], seen = new Map();
+  edges.forEach((edge, e) => {
+    const [from, to] = edge.ends.map((c) => standing.card[c]);
+    if (from === to) return;
+    const key = `${from} ${to}`;
+    if (from < inner && to < inner) {
+      links.push({ from, to, edges: [e], way: pairs(edge.way) });
+    } else if (seen.has(key)) {
+      seen.get(key).edges.push(e);
+    } else {
+      let way = pairs(edge.way);
+      if (from >= inner) way = cutAtStart(way, scopes[from - inner].at);
+      if (to >= inner) way = cutAtEnd(way, scopes[to - inner].at);
+      const link = { from, to, edges: [e], way };
+      seen.set(key, link);
+      links.push(link);
+    }
+  });
+
+  const map = [0, 1].map((axis) => {
+    const range = (at, less = 0) => [at[axis] - less, at[axis] + at[axis + 2] + less];
+    const hidden = closed.map((s) => range(scopes[s].at));
+    if (!hidden.length) return (v) => v;
+    const kept = shownCards.map((c) => range(cards[c].at, AIR));
+    const least = closed.map((s) => [...range(scopes[s].at), axis ? graph.high + 2 * INSET : WIDTH + FRAME]);
+    open.forEach((s) => {
+      const [low, high] = range(scopes[s].at);
+      kept.push([low, low + (axis ? STRIP : FRAME)], [high - FRAME, high]);
+      if (!axis) least.push([low, high, Math.min(high - low, WIDTH + 2 * FRAME)]);
+    });
+    links.forEach(({ way }) => way.forEach((p, i) => { // lines along the other axis keep their distance
+      if (i && Math.abs(p[axis] - way[i - 1][axis]) < 0.5) kept.push([p[axis] - CORNER, p[axis] + CORNER]);
+    }));
+    return closing(hidden, kept, least);
+  });
+  const moved = ([x, y, w, h]) => [map[0](x), map[1](y), map[0](x + w) - map[0](x), map[1](y + h) - map[1](y)];
+
+  const boxes = new Map(), frames = new Map();
+  shownCards.forEach((c) => {
+    const at = moved(cards[c].at);
+    boxes.set(c, [at[0] + (at[2] - cards[c].at[2]) / 2, at[1] + (at[3] - cards[c].at[3]) / 2, cards[c].at[2], cards[c].at[3]]);
+  });
+  open.forEach((s) => frames.set(s, moved(scopes[s].at)));
+  const closedFrames = new Map(closed.map((s) => [s, moved(scopes[s].at)]));
+  const shown = links.map((link) => ({ ...link, way: link.way.map(([x, y]) => [map[0](x), map[1](y)]) }));
+  closed.forEach((s) => {
+    const frame = closedFrames.get(s), item = inner + s;
+    const through = // the card stands where the way through it goes
+      shown.find((l) => l.to === item && last(l.way)[1] <= frame[1] + 1) || shown.find((l) => l.from === item);
+    const x = !through ? frame[0] + frame[2] / 2 : (through.to === item ? last(through.way) : through.way[0])[0];
+    const left = Math.min(Math.max(x - WIDTH / 2, frame[0]), frame[0] + frame[2] - WIDTH);
+    const height = graph.high;
+    boxes.set(item, [left, frame[1] + (frame[3] - height) / 2, WIDTH, height]);
+  });
+  shown.forEach((link) => {
+    if (link.to >= inner) link.way.push(reach(last(link.way), closedFrames.get(link.to - inner), boxes.get(link.to)));
+    if (link.from >= inner) link.way.unshift(reach(link.way[0], closedFrames.get(link.from - inner), boxes.get(link.from)));
+    clip(link, boxes);
+  });
+  return { boxes, frames, links: shown, standing, bounds: boundsOf([...boxes.values(), ...frames.values()]) };
+}
+
+// A card that is shown in a longer place than its own stands in the middle of it: its links come up to it.
+function clip(link, boxes) {
+  for (const [item, i] of [[link.from, 0], [link.to, link.way.length - 1]]) {
+    if (item >= inner) continue;
+    const [x, y, w, h] = boxes.get(item), p = link.way[i];
+    link.way[i] = [Math.min(Math.max(p[0], x), x + w), Math.min(Math.max(p[1], y), y + h)];
+  }
+}
+
+function cardOf(item) {
+  return item < inner ? cards[item] : scopes[item - inner].card;
+}
+
+function pairs(way) {
+  const points = [];
+  for (let i = 0; i < way.length; i += 2) points.push([way[i], way[i + 1]]);
+  return points;
+}
+
+function last(list) {
+  return list[list.length - 1];
+}
+
+function boundsOf(boxes) {
+  const low = [0, 1].map((axis) => Math.min(...boxes.map((b) => b[axis])));
+  const high = [0, 1].map((axis) => Math.max(...boxes.map((b) => b[axis] + b[axis + 2])));
+  return boxes.length ? [low[0], low[1], high[0] - low[0], high[1] - low[1]] : [0, 0, 1, 1];
+}
