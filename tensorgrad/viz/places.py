@@ -9,6 +9,7 @@ from tensorgrad.viz.mirror import mirrored
 
 TITLE = 26.0  # height of the strip that a scope's title stands in
 STRAIGHT, USUAL, ASIDE = 3.0, 1.0, 0.5  # weights of links on the main path, of others, of those from leaves
+STACK = 3  # leaves that stand on one side of their consumer; further ones stand above it
 LEAVES = ("parameter", "input", "constant")
 
 Point = tuple[float, float]
@@ -68,9 +69,12 @@ def beside(ir: GraphIR) -> Sides:
             # the path begins here: one of them stands above
             free.remove(next((s for s in free if cards[s].kind == "input"), free[0]))
         placed.update(sources)
+        left = dict.fromkeys(("left", "right"), STACK)
         for s in free:
-            if cards[s].scope == cards[target].scope:
-                sides[s] = (target, "left" if cards[s].kind == "parameter" else "right")
+            side: Side = "left" if cards[s].kind == "parameter" else "right"
+            if cards[s].scope == cards[target].scope and left[side]:
+                sides[s] = (target, side)
+                left[side] -= 1
     return sides
 
 

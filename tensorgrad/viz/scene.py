@@ -1,7 +1,7 @@
 """Finds the places of all that a picture shows: header, scopes, edges, cards, and boxes with notes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tensorgrad.viz.cards import GRADIENT, GREY, PAD_Y, SLATE, Look, Row, Text, looks, row_width, sizes
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
@@ -42,13 +42,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An edge: its corners, the arrow at the last, and its look."""
+    """An edge: its corners, the arrow at the last, its look, and whether it begins or ends at the side of a card."""
 
     points: tuple[Point, ...]
     color: str
     width: float
     dashes: str = ""
     arrow: bool = True
+    out: bool = False
+    into: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,14 @@ def stage(ir: GraphIR) -> Scene:
     groups = {id: moved(place, right, down) for id, place in places.groups.items()}
     cards = {card.id: card for card in ir.cards}
     ways = [tuple([(x + right, y + down) for x, y in corners]) for corners in places.links]
-    routes = [route(edge, cards, way) for edge, way in zip(ir.edges, ways, strict=True)]
+    routes = [
+        replace(
+            route(edge, cards, way),
+            out=at_side(way[0], boxes[edge.source]),
+            into=at_side(way[-1], boxes[edge.target]),
+        )
+        for edge, way in zip(ir.edges, ways, strict=True)
+    ]
     crowd = crowded(boxes.values(), ways)
     around = frames(ir, titles, groups, crowd)
     bottom = places.height + down
@@ -166,6 +175,11 @@ def route(edge: Edge, cards: dict[str, Card], way: tuple[Point, ...]) -> Route:
     sick = source.stats is not None and bool(source.stats.nans or source.stats.infinities)
     color = SICK_EDGE if sick else ARROWS.get(source.kind, PLAIN_EDGE)
     return Route(way, color, width, "5 4" if source.kind == "constant" and not sick else "")
+
+
+def at_side(point: Point, place: Place) -> bool:
+    """Whether an edge ends at the left or right border of a card, not at the top or bottom."""
+    return min(abs(point[0] - place.x), abs(point[0] - place.x - place.width)) < 0.1
 
 
 def beside_card(note: Note, boxes: dict[str, Place], x: float) -> tuple[Placed, list[Route]]:

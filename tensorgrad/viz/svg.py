@@ -208,13 +208,21 @@ def line(one: Route) -> str:
     """Return the line of an edge, up to its arrow: upright pieces, and bows between them."""
     points = list(one.points)
     if one.arrow:
-        points[-1] = back_from(points[-2], points[-1], arrow_size(one)[0] - 1)
+        points[-1] = back_from(one, arrow_size(one)[0] - 1)
     path = [f"M{number(points[0][0])} {number(points[0][1])}"]
-    for (x, y), (x2, y2) in pairwise(points):
+    last = len(points) - 2
+    for at, ((x, y), (x2, y2)) in enumerate(pairwise(points)):
+        level, level_end = one.out and at == 0, one.into and at == last
         if x == x2:
             path.append(f"V{number(y2)}")
         elif y == y2:
             path.append(f"H{number(x2)}")
+        elif level and level_end:
+            middle = number((x + x2) / 2)
+            path.append(f"C{middle} {number(y)} {middle} {number(y2)} {number(x2)} {number(y2)}")
+        elif level or level_end:
+            corner = f"{number(x2)} {number(y)}" if level else f"{number(x)} {number(y2)}"
+            path.append(f"Q{corner} {number(x2)} {number(y2)}")
         else:
             path.append(bow(x, y, x2, y2))
     dashes = f' stroke-dasharray="{one.dashes}"' if one.dashes else ""
@@ -237,22 +245,26 @@ def bow(x: float, y: float, x2: float, y2: float) -> str:
     )
 
 
-def back_from(before: Point, end: Point, length: float) -> Point:
-    """Return the point at which an arrow begins, before the end of a line."""
-    (x, y), (x2, y2) = before, end
-    if abs(y2 - y) < 1e-6:
-        return x2 - length if x2 > x else x2 + length, y2
-    return x2, y2 - length if y2 > y else y2 + length
+def direction(one: Route) -> tuple[int, int]:
+    """Return which way an arrow points, to the right and down."""
+    (x, y), (x2, y2) = one.points[-2:]
+    if one.into or y == y2:
+        return (1, 0) if x2 > x else (-1, 0)
+    return (0, 1) if y2 > y else (0, -1)
+
+
+def back_from(one: Route, length: float) -> Point:
+    """Return the point at which an arrow begins, before the end of its line."""
+    (x, y), (right, down) = one.points[-1], direction(one)
+    return x - length * right, y - length * down
 
 
 def arrow(one: Route) -> str:
     """Return the arrow of an edge."""
-    (x, y), (x2, y2) = one.points[-2:]
+    (x, y), (right, down) = one.points[-1], direction(one)
     long, half = arrow_size(one)
-    if abs(y2 - y) < 1e-6:
-        long = long if x2 < x else -long
-        shape = f"l{number(long)} {number(-half)}v{number(2 * half)}"
+    if right:
+        shape = f"l{number(-long * right)} {number(-half)}v{number(2 * half)}"
     else:
-        long = long if y2 < y else -long
-        shape = f"l{number(-half)} {number(long)}h{number(2 * half)}"
-    return f'<path d="M{number(x2)} {number(y2)}{shape}z" fill="{one.color}"/>'
+        shape = f"l{number(-half)} {number(-long * down)}h{number(2 * half)}"
+    return f'<path d="M{number(x)} {number(y)}{shape}z" fill="{one.color}"/>'
