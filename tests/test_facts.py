@@ -1,7 +1,9 @@
 """What a picture says about arrays and steps: statistics, formulas, cost, health."""
 
+import itertools
 import math
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,11 +15,15 @@ from scipy import special
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.autograd import history, match
+from tensorgrad.autograd import backpropagate, history, match, start
 from tensorgrad.op import OPS
 from tensorgrad.testing.calls import calls
 from tensorgrad.trace import trace
+from tensorgrad.viz.cost import flops
 from tensorgrad.viz.formulas import LONGEST, formula
+from tensorgrad.viz.health import examine
+from tensorgrad.viz.ir import Card, Edge, GraphIR, Stats
+from tensorgrad.viz.read import read
 from tensorgrad.viz.stats import BINS, LARGE, stats
 
 NUMBERS = ["?", "i1", "u8", "i8", "f2", "f4", "f8", "g", "F", "D"]
@@ -254,6 +260,18 @@ def test_a_constant_that_is_a_number_stands_in_the_formula_and_has_no_line():
     assert formula(OPS[np.multiply], (0.5, "x"), (False, True), {}, ((), (3,)), (3,)) == ("∂x = g * 0.5",)
 
 
+def test_a_name_that_spells_a_constant_number_is_that_number():
+    assert formula(OPS[np.power], ("x", "2"), (True, False), {}, ((3,), ()), (3,)) == ("∂x = g * (2 * x)",)
+    assert formula(OPS[np.clip], ("x", "-1.0", "None"), (True, False, False), {}, ((3,), (), ()), (3,)) == (
+        "∂x = g * (x >= -1)",
+    )
+
+
+def test_of_unknown_shapes_formulas_say_what_does_not_depend_on_them():
+    assert formula(OPS[np.tanh], ("x",), (True,), {}, ((None, 2),), (None, 2)) == ("∂x = g * (1 - y²)",)
+    assert formula(OPS[np.mean], ("x",), (True,), {}, ((None, 2),), ()) == ("∂x = mean_vjp(g)",)
+
+
 def test_an_index_is_where_the_gradient_is_added():
     rows = formula(OPS[tg.backends.getitem], ("W",), (True,), {"index": ([0, 1], slice(3))}, ((5, 9),), (2, 3))
     assert rows == ("∂W[[0, 1], :3] += g",)
@@ -287,3 +305,328 @@ def test_hostile_names_keep_a_formula_on_one_line(name):
     (line, other) = formula(OPS[np.multiply], (name, "w"), (True, True), {}, ((3,), (3,)), (3,))
     assert line.startswith("∂") and line.endswith(" = g * w") and other.startswith("∂w = g * ")
     assert (line + other).isprintable() and len(other) < 40
+
+
+# Cost
+
+
+def counted_in_loops(subscripts, shapes):
+    """Count the multiplications and additions of nested loops: of each term one less than it has factors, and one."""
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+    lengths = {
+        letter: n for term, shape in zip(terms, shapes, strict=True) for letter, n in zip(term, shape, strict=True)
+    }
+    counted = 0
+    for _place in itertools.product(*(range(n) for n in lengths.values())):
+        counted += len(terms) - 1
+        counted += set(lengths) != set(output)
+    return counted
+
+
+@given(
+    st.sampled_from(
+        ["ij,jk->ik", "ij,ij->", "ij->i", "ij->ji", "i,j->ij", "bij,bjk->bik", "ij,jk,kl->il", "ii->i", "ii->"]
+    ),
+    st.lists(st.integers(0, 4), min_size=5, max_size=5),
+)
+def test_products_cost_what_loops_count(subscripts, sizes):
+    length = dict(zip("ijklb", sizes, strict=True))
+    inputs, output = subscripts.split("->")
+    shapes = [tuple(length[c] for c in term) for term in inputs.split(",")]
+    out = tuple(length[c] for c in output)
+    expected = counted_in_loops(subscripts, shapes)
+    assert flops(OPS[np.einsum], shapes, out, {"subscripts": subscripts}) == expected
+    if subscripts in ("ij,jk->ik", "bij,bjk->bik"):
+        assert flops(OPS[np.matmul], shapes, out, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("op", "shapes", "out", "params", "expected"),
+    [
+        (np.matmul, ((128, 64), (64, 32)), (128, 32), {}, 2 * 128 * 64 * 32),
+        (np.matmul, ((64,), (64,)), (), {}, 128),
+        (nn.functional.affine, ((128, 64), (64, 32), (32,)), (128, 32), {}, 2 * 128 * 64 * 32 + 128 * 32),
+        (nn.functional.FUSED[nn.sigmoid], ((8, 4), (4, 2), (2,)), (8, 2), {}, 2 * 8 * 4 * 2 + 16 + 16),
+        (np.add, ((8, 4), (4,)), (8, 4), {}, 32),
+        (nn.sigmoid, ((8, 4),), (8, 4), {}, 32),
+        (np.sum, ((8, 4),), (), {}, 32),
+        (np.reshape, ((8, 4),), (32,), {"shape": (32,)}, 0),
+        (np.copy, ((8, 4),), (8, 4), {}, 0),
+        (tg.backends.getitem, ((8, 4),), (4,), {"index": [0]}, 0),
+        (nn.softmax, ((8, 4),), (8, 4), {}, 5 * 32),
+        (np.linalg.solve, ((5, 6, 6), (5, 6, 2)), (5, 6, 2), {}, 5 * (2 * 6**3 // 3 + 2 * 6 * 6 * 2)),
+        (np.linalg.inv, ((6, 6),), (6, 6), {}, 2 * 6**3),
+        (np.fft.fft, ((3, 64),), (3, 64), {}, 3 * 5 * 64 * 6),
+        (np.add, ((None,), ()), (None,), {}, None),
+    ],
+)
+def test_steps_cost_what_textbooks_say(op, shapes, out, params, expected):
+    assert flops(OPS[op], shapes, out, params) == expected
+
+
+def test_nearly_every_op_has_a_cost_and_none_is_negative():
+    found = {}
+    for node, _ in STEPS:
+        cost = flops(node.op, [np.shape(a) for a in node.args], node.shape, node.params)
+        assert cost is None or (isinstance(cost, int) and cost >= 0)
+        found[node.op.name] = cost
+    assert sum(cost is None for cost in found.values()) <= 10, [name for name, cost in found.items() if cost is None]
+
+
+def test_a_step_of_the_users_is_counted_by_running_it():
+    @tg.primitive(lambda g, _y, x: g)
+    def mine(x):
+        return np.sum(np.exp(x) @ np.ones((4, 2)), axis=0)
+
+    assert flops(OPS[mine], ((3, 4),), (2,), {}) == 12 + 2 * 3 * 4 * 2 + 6
+
+    @tg.primitive(lambda g, _y, x: g)
+    def values(x):
+        return x if x[0] > 0 else -x
+
+    assert flops(OPS[values], ((3,),), (3,), {}) is None
+
+
+# Health
+
+BOUNDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
+
+
+def examined(f):
+    """Return the graph of what a function returns, with statistics of all values and gradients, and its health."""
+    with trace(), np.errstate(all="ignore"):
+        loss = f()
+    nodes = history(loss.node)[::-1]
+    values = {s: a for n in nodes for s, a in zip(n.inputs, n.args, strict=True) if s is not None}
+    values[loss.node] = loss._data
+    constants = {f"n{i}_{k}": a for i, n in enumerate(nodes) for k, a in enumerate(n.args) if n.inputs[k] is None}
+    with np.errstate(all="ignore"):
+        gradients = backpropagate(loss.node, start(loss, None, False), wanted=set(nodes))
+    cards = []
+    by_id = {f"n{i}": node for i, node in enumerate(nodes)}
+    for card in (ir := read(loss)).cards:
+        if card.id not in by_id:
+            cards.append(replace(card, stats=stats(constants[card.id])))
+            continue
+        node = by_id[card.id]
+        bounds = BOUNDS.get(node.op.name.rpartition(" + ")[2]) if node.op else None
+        gradient = stats(gradients[node]) if node in gradients else None
+        cards.append(replace(card, stats=stats(values[node], bounds), gradient=gradient))
+    return examine(replace(ir, cards=cards))
+
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(256, 64)), RNG.integers(0, 10, 256)
+
+
+def mlp(activation, init, depth, seed=0):
+    """Return layers, and the function of no arguments that gives their loss."""
+    layers = [nn.Linear(64, 64, activation=activation, init=init, rng=seed + i) for i in range(depth)]
+    layers.append(nn.Linear(64, 10, init="xavier", rng=99))
+
+    def loss():
+        h = X
+        for layer in layers:
+            h = layer(h)
+        return nn.cross_entropy(h, Y)
+
+    return layers, loss
+
+
+def train(parameters, loss, steps, lr):
+    for _ in range(steps):
+        loss().backward()
+        for p in parameters:
+            p.data, p.grad = p.data - lr * p.grad, None
+    return loss()
+
+
+def weight(*shape, name=""):
+    return tg.tensor(np.random.default_rng(sum(shape)).normal(size=shape) / math.sqrt(shape[0]), requires_grad=True)
+
+
+def attention():
+    """Return the parameters and the loss of a block of causal attention, whose mask is minus infinity."""
+    x, y = RNG.normal(size=(16, 12, 24)), RNG.integers(0, 9, (16, 12))
+    q, k, v, o, u, w, head = (weight(24, n) if n else weight(48, 24) for n in (24, 24, 24, 24, 48, 0, 9))
+    mask = np.triu(np.full((12, 12), -np.inf), 1)
+
+    def norm(h):
+        m = h - np.mean(h, axis=-1, keepdims=True)
+        return m / np.sqrt(np.mean(m * m, axis=-1, keepdims=True) + 1e-5)
+
+    def loss():
+        h = norm(x)
+        scores = (h @ q) @ np.swapaxes(h @ k, -1, -2) / math.sqrt(24) + mask
+        z = x + nn.softmax(scores) @ (h @ v) @ o
+        z = z + nn.gelu(norm(z) @ u) @ w
+        return nn.cross_entropy(np.reshape(z @ head, (-1, 9)), y.ravel())
+
+    return [q, k, v, o, u, w, head], loss
+
+
+HEALTHY = [
+    *[("relu", "he", depth) for depth in (1, 3, 10)],
+    *[("tanh", "xavier", depth) for depth in (1, 5, 20)],
+    ("gelu", "he", 5),
+    ("sigmoid", "xavier", 2),
+]
+
+
+@pytest.mark.parametrize(("activation", "init", "depth"), HEALTHY)
+def test_nets_that_learn_raise_no_alarm_before_and_after(activation, init, depth):
+    layers, loss = mlp(activation, init, depth)
+    assert examined(loss).findings == []
+    train([p for layer in layers for p in (layer.weight, layer.bias)], loss, 60, 0.1)
+    assert examined(loss).findings == []
+
+
+def test_attention_with_an_infinite_mask_raises_no_alarm_before_and_after():
+    parameters, loss = attention()
+    ir = examined(loss)
+    assert ir.findings == []
+    assert {f.level for card in ir.cards for f in card.findings} == {"note"}  # the mask has infinities
+    before = loss().item()
+    assert train(parameters, loss, 100, 0.3).item() < before / 2
+    assert examined(loss).findings == []
+
+
+def test_a_small_regression_raises_no_alarm_at_zero_weights():
+    w, b = tg.tensor(np.zeros(64), requires_grad=True), tg.tensor(0.0, requires_grad=True)
+    assert examined(lambda: np.mean((X @ w + b - Y) ** 2)).findings == []
+
+
+def test_a_deep_net_of_sigmoids_has_vanishing_gradients():
+    ir = examined(mlp("sigmoid", "xavier", 6)[1])
+    worst, *rest = ir.findings
+    assert (worst.level, worst.words) == ("bad", "vanishing gradient") and rest == []
+    assert re.search(r"Each affine \+ sigmoid shrinks it about \d\.\d×, 5 of them 1,\d\d\d×", worst.why)
+    levels = [f.level for card in ir.cards for f in card.findings if f.words == "vanishing gradient"]
+    assert levels == ["bad", "low", "low"]  # the worst at the start
+    assert next(card for card in ir.cards if card.findings).id == worst.card
+
+
+def test_weights_that_are_too_large_or_small_are_told_from_the_gradients():
+    for scale, words, cure in ((0.03, "vanishing gradient", "larger"), (1.0, "exploding gradient", "smaller")):
+        worst = examined(mlp("relu", lambda r, m, n, s=scale: r.normal(size=(m, n)) * s, 10)[1]).findings[0]
+        assert (worst.level, worst.words) == ("bad", words) and f"Cure: {cure} initial weights" in worst.why
+
+
+def test_units_that_a_bias_cuts_are_dead():
+    layers, loss = mlp("relu", "he", 2)
+    layers[0].bias.data = np.where(np.arange(64) < 20, -99.0, 0.0)
+    ir = examined(loss)
+    (finding,) = ir.findings
+    assert (finding.level, finding.words) == ("low", "20 of 64 units dead")
+    layers[0].bias.data = np.full(64, -99.0)
+    finding = examined(loss).findings[0]
+    assert (finding.level, finding.words) == ("bad", "100 % zeros · 64 of 64 units dead")
+    assert "bias is centred on -99" in finding.why
+
+
+def test_weights_behind_which_all_is_dead_get_no_gradient():
+    layers, loss = mlp("relu", "he", 3)
+    layers[1].bias.data = np.full(64, -99.0)
+    (_dead, cut) = examined(loss).findings
+    assert cut.words == "no gradient arrives" and "as a relu that is 0 throughout" in cut.why
+    layers, loss = mlp("relu", "he", 2)
+    layers[-1].weight.data = np.zeros((64, 10))
+    (cut,) = examined(loss).findings
+    assert (cut.level, cut.words) == ("low", "no gradient arrives") and "by weight, which is all 0: as meant" in cut.why
+
+
+def test_large_weights_saturate_tanh():
+    (*_, finding) = examined(mlp("tanh", lambda r, m, n: r.normal(size=(m, n)) * 3, 2)[1]).findings
+    assert finding.level == "bad" and re.fullmatch("9[0-9] % saturated", finding.words)
+    assert "slope is below 0.04" in finding.why and "Likewise in 1 other place" in finding.why
+
+
+def test_the_last_sigmoid_and_gates_may_saturate():
+    a, b = weight(64, 16), weight(16, 64)
+    assert examined(lambda: np.mean((nn.sigmoid(nn.relu(X @ a) @ b * 90) - 0.5) ** 2)).findings == []
+    assert examined(lambda: np.mean((nn.sigmoid((X @ a) * 90) * (X @ a)) @ b)).findings == []
+
+
+W = RNG.normal(size=(64, 10)).astype("f4")
+
+
+@pytest.mark.parametrize(
+    ("f", "title", "why"),
+    [
+        (lambda z: np.log(np.exp(z * 30) / np.sum(np.exp(z * 30))), "exp", "but exp overflows float32 above 88.7"),
+        (lambda z: np.log(np.maximum(z, 0)), "log", "At 0 it is -inf"),
+        (lambda z: np.log(z), "log", "undefined below 0"),
+        (lambda z: np.sqrt(z), "sqrt", "root of a negative number is nan"),
+        (lambda z: np.maximum(z, 0) / np.maximum(z, 0), "divide", "0 / 0 is nan"),
+        (lambda z: np.arcsin(z), "arcsin", "undefined outside of [-1, 1]"),
+        (lambda z: z * 1e30 * z * 1e30, "multiply", "larger than any float32"),
+    ],
+)
+def test_the_step_that_made_nan_or_infinity_is_the_origin(f, title, why):
+    x, w = X.astype("f4"), tg.tensor(W, requires_grad=True, name="W")
+    ir = examined(lambda: np.mean(f(x @ w)))
+    cards = {card.id: card for card in ir.cards}
+    first = ir.findings[0]
+    assert (cards[first.card].title, first.level) == (title, "bad")
+    assert first.words.startswith("origin: ") and why in first.why and "Cure: " in first.why
+    spread = [f for card in ir.cards for f in card.findings if f.level == "bad" and not f.words.startswith("origin")]
+    assert spread and ir.cards[-1].findings[0] in spread
+    assert all(finding not in ir.findings for finding in spread)
+
+
+def test_nan_in_the_data_and_in_parameters_is_told_from_nan_that_was_made():
+    x, w = X.copy(), tg.tensor(W.astype(float), requires_grad=True, name="W")
+    x[3, 4] = np.nan
+    ir = examined(lambda: np.mean(x @ w))
+    (finding,) = ir.findings
+    assert finding.words == "origin: 1 nan of 16,384" and "np.isnan" in finding.why
+    w.data = np.full((64, 10), np.nan)
+    (finding,) = examined(lambda: np.mean(X @ w)).findings
+    assert finding.words == "origin: all 640 are nan" and "the lr" in finding.why
+
+
+def test_a_gradient_that_is_nan_where_values_are_not_begins_at_a_rule():
+    w = tg.tensor(W.astype(float), requires_grad=True, name="W")
+    ir = examined(lambda: np.sum(np.sqrt(np.maximum(X @ w, 0))))
+    (finding,) = ir.findings
+    assert finding.words.startswith("origin: ") and "inf of 2,560 in the gradient" in finding.words
+    assert "slope of a root at 0 is infinite" in finding.why
+    at = {card.name: [f.words for f in card.findings] for card in ir.cards}
+    assert at["W"] == ["all 640 are nan in the gradient"]
+
+    def masked():
+        z = np.maximum(X @ w, 0)
+        return np.sum(np.where(z > 0, np.log(z), 0))
+
+    worst = examined(masked).findings[0]
+    assert (worst.level, "nan of 2,560 in the gradient" in worst.words) == ("bad", True)
+    assert "behind a np.where that took the other branch" in worst.why
+
+
+def test_a_gradient_far_larger_than_the_weights_is_told():
+    w = tg.tensor(W.astype(float), requires_grad=True, name="W")
+    (finding,) = examined(lambda: np.sum((X @ w) ** 2)).findings
+    assert finding.level == "low" and re.fullmatch(r"gradient \d+× the weights", finding.words)
+    ir = examined(lambda: np.mean((X @ w) ** 2))
+    assert ir.findings == [] and ir.cards[0].ratio == ir.cards[0].gradient.norm / ir.cards[0].stats.norm
+
+
+def test_a_graph_without_statistics_is_left_as_it_is():
+    ir = read(np.sum(tg.tensor(W, requires_grad=True)))
+    assert examine(ir) is ir
+
+
+def test_a_graph_is_the_same_when_examined_twice():
+    ir = examined(mlp("sigmoid", "xavier", 6)[1])
+    assert examine(ir) == ir and GraphIR.from_json(ir.to_json()) == ir
+
+
+def test_a_hundred_thousand_steps_are_examined():
+    some = Stats(64, mean=0.5, rms=0.5, norm=4.0, least=0.1, greatest=0.9, counts=(64,), units=8)
+    kinds = ["parameter", *["op"] * 100_000]
+    cards = [Card(f"n{i}", kind, "tanh", "", (8, 8), "f32", 256, stats=some) for i, kind in enumerate(kinds)]
+    cards = [replace(card, gradient=replace(some, rms=2.0 ** (i % 900 - 800))) for i, card in enumerate(cards)]
+    edges = [Edge(f"n{i}", f"n{i + 1}", 0) for i in range(100_000)]
+    edges += [Edge("n0", f"n{i}", 1) for i in range(2, 100_001)]
+    assert examine(GraphIR(cards, edges)).findings

@@ -16,6 +16,7 @@ from tensorgrad.viz.health import examine
 from tensorgrad.viz.ir import Detail, GraphIR, View
 from tensorgrad.viz.mermaid import to_mermaid
 from tensorgrad.viz.page import to_html
+from tensorgrad.viz.passes.tidy import LIMIT
 from tensorgrad.viz.raster import to_pdf, to_png
 from tensorgrad.viz.read import read
 from tensorgrad.viz.run import run
@@ -33,7 +34,7 @@ class Graph:
     """A graph, read and ready to be shown: `print` it, `save` it, or leave it at the end of a notebook's cell."""
 
     ir: GraphIR  # what is shown
-    whole: GraphIR  # the forward graph with nothing folded
+    whole: GraphIR  # the forward graph with nothing folded; of a large one, without constants, with its repetitions
     engine: str = "auto"
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -161,7 +162,7 @@ def draw(
 
 def picture(ir: GraphIR, view: View = "forward", depth: int | None = None, engine: str = "auto") -> Graph:
     """Return the picture of a forward graph: folded to a depth, or as far as its size asks for, and seen in a view."""
-    whole = passes.repeats(ir) if len(ir.cards) > passes.MANY else ir
+    whole = passes.repeats(passes.without_constants(ir)) if len(ir.cards) > LIMIT else ir
     shown = passes.tidy(whole) if depth is None else passes.to_depth(ir, depth)
     if view != "forward":
         shown = passes.backward(shown) if view == "backward" else passes.both(shown)

@@ -45,7 +45,8 @@ def formula(
     """
     if shapes is None:
         shapes, out_shape = ((),) * len(names), ()
-    key = op, tuple(names), tuple(live), tuple(map(tuple, shapes)), out_shape, out, tuple(params.items())
+    names = tuple(map(constant, names, live, shapes))
+    key = op, names, tuple(live), tuple(map(tuple, shapes)), out_shape, out, tuple(params.items())
     try:
         return once(*key)
     except TypeError:  # a parameter, such as an index, is a list or an array
@@ -65,16 +66,24 @@ def lines(
     shown = called(op, names)
     y = unused(short_name(out) if out else "y", shown)
     arrays = tuple(
-        name if not isinstance(name, str) else Noted(ast.Name(label), shape)
+        name if not isinstance(name, str) else Noted(ast.Name(label), known(shape))
         for name, label, shape in zip(names, shown, shapes, strict=True)
     )
-    given = dict(params)
+    out_shape, given = known(out_shape), dict(params)
     result = Noted(ast.Name(y), out_shape) if op.work is None else worked(op, arrays, given)
     gradient = Noted(ast.Name(unused("g", [*shown, y])), out_shape)
     found = []
     if activation := first(op):
         inner = unused("z", [*shown, y])
-        found.append(line(inner, out_shape, lambda: activation(gradient, result, None), f"{op.name} rule", ("g", y)))
+        found.append(
+            line(
+                inner,
+                out_shape,
+                lambda: activation(gradient, result, None),
+                rule_name(op.then or op, activation),
+                ("g", y),
+            )
+        )
         gradient = Noted(ast.Name("∂" + inner), out_shape)
     rules = tuple(rule for _, rule in zip(names, op.vjps))  # noqa: B905  # Each is endless
     for i, (rule, needed, name, label) in enumerate(zip(rules, live, names, shown, strict=True)):
@@ -88,7 +97,7 @@ def lines(
             found.append(
                 line(
                     label,
-                    shapes[i],
+                    known(shapes[i]),
                     lambda rule=rule: rule(gradient, result, *op.given(arrays), **given),  # type: ignore[misc]
                     rule_name(op, rule),
                     (written(gradient.node), *read_by(op, i, y, shown)),
@@ -131,6 +140,21 @@ def line(name: str, shape: Shape | None, run: Callable[[], Any], called: str, re
         pass
     words = f"{elide(called, LONGEST // 2)}({', '.join(read)})"
     return f"∂{name} = {words if len(words) <= LONGEST else words.partition('(')[0] + '(…)'}"
+
+
+def constant(name: Argument, live: bool, shape: Shape) -> Argument:
+    """Return the number that a name spells, if the argument is a constant one."""
+    if not isinstance(name, str) or live or len(shape):
+        return name
+    try:
+        return float(name) if any(c in name for c in ".enin") else int(name)
+    except ValueError:
+        return None if name == "None" else name
+
+
+def known(shape: Shape | None) -> Shape | None:
+    """Return a shape, if all of it is known."""
+    return None if shape is None or None in shape else tuple(shape)
 
 
 def called(op: Op, names: Sequence[Argument]) -> list[str]:

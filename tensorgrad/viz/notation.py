@@ -59,6 +59,10 @@ def simple(node: ast.BinOp) -> ast.expr:
                 return ast.UnaryOp(ast.USub(), square)
             if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) and same_text(left.right, right):
                 return ast.BinOp(left.left, ast.Mult(), square)
+    if isinstance(node.op, ast.BitAnd):
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, ast.Constant) and one.value is True:
+                return other
     if isinstance(node.op, ast.Add):
         if is_number(left, 0):
             return right

@@ -106,7 +106,9 @@ def table(ir: GraphIR, paths: dict[str, str]) -> list[str]:
         assert card.gradient is not None
         ratio = "-" if card.ratio is None else short_figure(card.ratio)
         path = card.name or ".".join(filter(None, [paths[card.scope], card.title]))
-        rows.append((elide(path, 60), short_shape(card.dtype, card.shape), short_figure(card.gradient.norm), ratio))
+        finite = not card.gradient.nans + card.gradient.infinities
+        norm = short_figure(card.gradient.norm) if finite else "not finite"
+        rows.append((elide(path, 60), short_shape(card.dtype, card.shape), norm, ratio))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return ["", *(f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}" for a, b, c, d in rows)]
 
