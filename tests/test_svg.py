@@ -40,7 +40,7 @@ ALLOWED = {
     "tspan": {"dx", "fill", "font-size", "font-family", "font-weight"},
 }
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's dot is not installed")
-some = settings(max_examples=60)
+some = settings(max_examples=30)
 VIEWS = (lambda ir: ir, lambda ir: to_depth(ir, 0), backward, both)
 
 
