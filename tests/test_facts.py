@@ -169,7 +169,8 @@ KNOWN = {
 
 
 def test_every_op_has_a_short_line_for_each_argument():
-    assert {node.op for node, _ in STEPS} >= {op for op in OPS.values() if op.kind == "rules"}
+    ours = {op for op in OPS.values() if op.kind == "rules" and not op.fn.__module__.startswith("test")}
+    assert {node.op for node, _ in STEPS} >= ours  # other tests make entries of their own
     for node, _ in STEPS:
         lines = formula_of(node)
         arguments = sum(source is not None for source in node.inputs)
