@@ -4,14 +4,28 @@ import math
 import sys
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tensorgrad.viz.diff import diff
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
-from tensorgrad.viz.passes import backward, both, focus, fold, to_depth, without_constants
+from tensorgrad.viz.mermaid import to_mermaid
+from tensorgrad.viz.passes import (
+    backward,
+    both,
+    focus,
+    fold,
+    folded_repeats,
+    repeats,
+    tidy,
+    to_depth,
+    without_constants,
+)
+from tensorgrad.viz.passes.periods import periodic
 
 sys.path.append(str(Path(__file__).parent))
 from random_graphs import chain, irs
@@ -335,3 +349,335 @@ def test_a_graph_through_which_no_gradient_flows_says_so():
     still = backward(replace(ir, edges=[replace(edge, live=False) for edge in ir.edges]))
     assert titled(still) == ["sign"]
     assert "no gradient flows here" in still.notes[0]
+
+
+# Repetitions
+def unrolled(block: list[str], times: int, own: bool = False, shared: bool = False) -> GraphIR:
+    """A loop: each step reads the one before, the first of a block also a weight, its own or a shared one."""
+    cards = [Card("h", "parameter", "h", "h", (3,), "f64", 24)]
+    edges: list[Edge] = []
+    if shared:
+        cards.append(Card("W", "parameter", "W", "W", (3,), "f64", 24))
+    last = "h"
+    for t in range(times):
+        for k, title in enumerate(block):
+            id = f"{t}.{k}"
+            if own and k == 0:
+                cards.append(Card(f"W{t}", "parameter", f"W{t}", f"W{t}", (3,), "f64", 24))
+                edges.append(Edge(f"W{t}", id, 1))
+            edges += [Edge("W", id, 1)] * (shared and k == 0)
+            edges.append(Edge(last, id, 0))
+            cards.append(op(id, title=title))
+            last = id
+    return GraphIR([*cards, Card("end", "loss", "sum", "", (), "f64", 8)], [*edges, Edge(last, "end", 0)])
+
+
+def test_a_loop_is_found_and_each_of_its_blocks_has_a_scope():
+    found = repeats(unrolled(["matmul", "add", "tanh"], 4))
+    assert [(s.title, s.note, s.times, s.parent) for s in found.scopes] == [
+        ("matmul → add → tanh", "×4", 4, ""),
+        *[(str(i), "", 1, found.scopes[0].id) for i in (1, 2, 3, 4)],
+    ]
+    homes = Counter(card.scope for card in found.cards)
+    assert [homes[scope.id] for scope in found.scopes] == [0, 3, 3, 3, 3]
+    assert homes[""] == 2  # what the loop starts from, and what follows
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_folded_loop_is_one_card_that_holds_the_weights_nothing_else_reads(own):
+    found = repeats(unrolled(["matmul", "tanh"], 50, own=own, shared=not own))
+    start, loop, end = fold(found, folded_repeats(found)).cards
+    assert (start.id, end.id) == ("h", "end")
+    assert (loop.title, loop.times, loop.count, loop.parameters) == ("matmul → tanh", 50, 100, 150 if own else 3)
+
+
+def test_a_shared_weight_is_beside_the_blocks_and_an_own_one_within_its_block():
+    shared, own = (repeats(unrolled(["matmul", "tanh"], 5, own=o, shared=not o)) for o in (False, True))
+    assert {card.scope for card in shared.cards if card.id == "W"} == {shared.scopes[0].id}
+    assert [card.scope for card in own.cards if card.id in ("W0", "W4")] == [own.scopes[1].id, own.scopes[5].id]
+
+
+@many
+@given(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=6),
+    st.integers(1, 12),
+    st.lists(st.sampled_from("abc"), max_size=4),
+    st.sampled_from(["", "own", "shared"]),
+)
+def test_what_is_found_is_repeated_indeed(block, times, rest, weight):
+    ir = unrolled(block, times, own=weight == "own", shared=weight == "shared")
+    tail = [op(f"r{i}", title=title) for i, title in enumerate(rest)]
+    row = [ir.edges[-1].source, *(card.id for card in tail), "end"]
+    edges = [*ir.edges[:-1], *[Edge(a, b, 0) for a, b in pairwise(row)]]
+    found = repeats(replace(ir, cards=[*ir.cards[:-1], *tail, ir.cards[-1]], edges=edges))
+    assert sound(found)
+    titles = {scope.id: [] for scope in found.scopes}
+    around = {scope.id: scope for scope in found.scopes}
+    for card in found.cards:
+        scope = card.scope
+        while scope and card.kind == "op":
+            titles[scope].append(card.title)
+            scope = around[scope].parent
+    for scope in found.scopes:
+        steps = titles[scope.id]
+        if scope.times > 1:
+            period = len(steps) // scope.times
+            assert steps == steps[:period] * scope.times  # rolled out again by hand
+            assert scope.times >= 3
+    if times >= 3 and times * len(block) >= 6:
+        assert max(scope.times * len(titles[scope.id]) for scope in found.scopes) >= times * len(block)
+
+
+@many
+@given(irs(convex=None, filled=False))
+def test_repetitions_change_nothing_but_scopes_and_can_each_be_folded(ir):
+    found = repeats(ir)
+    assert sound(found)
+    assert [replace(card, scope="") for card in found.cards] == [replace(card, scope="") for card in ir.cards]
+    assert found.edges == ir.edges
+    for scope in folded_repeats(found):
+        folded = fold(found, [scope])
+        assert folded.notes == ir.notes
+        assert scope in {card.stands_for for card in folded.cards}
+
+
+@many
+@given(irs(most=8, filled=False, convex=True), st.integers(3, 5))
+def test_a_graph_done_several_times_over_is_a_repetition(ir, times):
+    first = next((card.id for card in ir.cards if card.kind in ("op", "loss")), "")
+    cards, edges, scopes = [replace(ir.cards[-1], id="start", kind="input", scope="")], [], []
+    for t in range(times if first else 0):
+        scopes.append(Scope(f"t{t}", f"layers.{t}"))
+        scopes += [replace(s, id=f"{s.id}.{t}", parent=f"{s.parent}.{t}" if s.parent else f"t{t}") for s in ir.scopes]
+        for card in ir.cards:
+            home = f"{card.scope}.{t}" if card.scope else f"t{t}"
+            kind = "op" if card.kind == "loss" else card.kind
+            cards.append(replace(card, id=f"{card.id}.{t}", scope=home, kind=kind))
+        edges += [replace(e, source=f"{e.source}.{t}", target=f"{e.target}.{t}") for e in ir.edges]
+        edges.append(Edge(f"{ir.cards[-1].id}.{t - 1}" if t else "start", f"{first}.{t}", 9))
+    found = repeats(GraphIR(cards, edges, scopes))
+    assert sound(found)
+    outer = [(scope.title, scope.times) for scope in found.scopes if scope.parent == ""]
+    assert outer == [(f"layers.0 … layers.{times - 1}", times)] * bool(first)
+    assert len(fold(found, folded_repeats(found)).cards) == 1 + bool(first)
+
+
+def test_blocks_that_are_wired_differently_are_no_repetition():
+    plain = unrolled(["matmul", "add", "tanh"], 6)
+    crossed = [replace(e, source="1.1") if e.target == "3.0" else e for e in plain.edges]
+    assert [s.times for s in repeats(plain).scopes if s.times > 1] == [6]
+    assert [s.times for s in repeats(replace(plain, edges=crossed)).scopes if s.times > 1] == [3, 3]
+
+
+def test_three_sums_in_a_row_are_no_loop_and_six_are():
+    assert repeats(unrolled(["add"], 3)).scopes == []
+    assert [scope.note for scope in repeats(unrolled(["add"], 6)).scopes] == ["×6"]
+
+
+def test_a_loop_begins_where_its_first_line_is():
+    ir = unrolled(["a", "b", "c"], 5)
+    lines = {"b": 3, "c": 4, "a": 5}
+    cards = [replace(card, line=Line("net.py", lines.get(card.title, 9))) for card in ir.cards]
+    assert repeats(replace(ir, cards=cards)).scopes[0].title == "b → c → a"
+
+
+def test_loops_within_loops_are_found():
+    found = repeats(unrolled(["add"] * 6 + ["tanh", "exp"], 4))
+    assert [scope.title for scope in found.scopes if scope.times == 4] == ["add → tanh → exp"]
+    inner = [scope for scope in found.scopes if scope.times == 6]
+    assert [scope.title for scope in inner] == ["add"] * 4
+    assert len({scope.parent for scope in inner}) == 4
+
+
+def test_rows_of_an_array_taken_one_after_another_are_the_same_step():
+    ir = unrolled(["getitem", "tanh"], 4)
+    cards = [replace(c, family="view", note=f"[:, {c.id[0]}]") if c.title == "getitem" else c for c in ir.cards]
+    assert repeats(replace(ir, cards=cards)).scopes[0].times == 4
+
+
+@given(st.lists(st.integers(0, 2), max_size=40), st.integers(1, 5), st.integers(3, 6))
+@settings(max_examples=200)
+def test_stretches_of_a_sequence_are_those_that_a_slow_search_finds(sequence, period, times):
+    sequence = sequence[:7] + sequence[7 : 7 + period] * times + sequence[20:]
+    slow = set()
+    for p in range(1, len(sequence) // 3 + 1):
+        same = [a == b for a, b in zip(sequence, sequence[p:], strict=False)]
+        for i in range(len(same)):
+            end = next((j for j in range(i, len(same)) if not same[j]), len(same)) + p
+            if (i == 0 or not same[i - 1]) and end - i >= 3 * p:
+                slow.add((i, end, p))
+    shortest = {run for run in slow if not any(a <= run[0] and run[1] <= b and p < run[2] for a, b, p in slow)}
+    assert periodic(sequence) == sorted(shortest)
+
+
+# Tidying
+@many
+@given(irs(most=30), st.integers(0, 20))
+def test_tidied_graphs_are_small_sound_and_say_what_was_folded(ir, limit):
+    seen = tidy(ir, limit)
+    assert sound(seen)
+    assert len(seen.cards) <= max(limit, 8)
+    if len(ir.cards) <= limit:
+        assert seen == ir
+    else:
+        assert f"{len(ir.cards)} cards are shown as {len(seen.cards)}" in seen.notes[-1]
+        assert totals(seen)[:3] == totals(ir)[:3]
+
+
+def test_tidying_does_no_more_than_it_must():
+    constants = unrolled(["a", "b", "c"], 3, own=True)
+    cards = [replace(card, kind="constant") if card.id[0] == "W" else card for card in constants.cards]
+    assert tidy(replace(constants, cards=cards), 11).notes == [
+        "3 constants are not shown",
+        "14 cards are shown as 11. Pass depth= to choose, depth=99 for all",
+    ]
+    assert tidy(constants, 5).notes == [
+        "14 cards are shown as 3: repetitions are folded. Pass depth= to choose, depth=99 for all"
+    ]
+
+
+def test_tidying_folds_inner_scopes_before_outer_ones():
+    scopes = [Scope("a", "net"), Scope("b", "one", parent="a"), Scope("c", "two", parent="a")]
+    cards = [op("v"), op("w", "b", "exp"), op("x", "b"), op("y", "c"), op("z", "c", "exp"), op("p", "a")]
+    ir = wired(cards, scopes, "vw", "wx", "xy", "yz", "zp")
+    assert titled(tidy(ir, 5)) == ["add", "one", "two", "add"]
+    assert titled(tidy(ir, 3)) == ["add", "net"]
+
+
+def test_a_long_irregular_graph_is_cut_into_stretches_of_steps():
+    titles = [f"op{i * i % 97 % 7}" for i in range(1000)]
+    seen = tidy(chain(titles), 20)
+    assert 5 < len(seen.cards) <= 20
+    modules = [card for card in seen.cards if card.kind == "module"]
+    assert modules[0].title.startswith("steps 1–")
+    assert modules[-1].title.endswith("–999")
+    assert "stretches of steps" in seen.notes[-1]
+
+
+# Size
+@pytest.mark.parametrize(("titles", "times"), [(["matmul"], 100_000), ([f"op{i * i % 97}" for i in range(97)], 50)])
+def test_long_graphs_need_no_recursion(titles, times):
+    ir = chain(titles, times)
+    short = replace(ir, cards=ir.cards[:4000], edges=ir.edges[:3999])
+    inside = replace(short, cards=[replace(card, scope="s") for card in short.cards], scopes=[Scope("s", "all")])
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(300)
+    try:
+        assert len(tidy(ir).cards) <= 150
+        assert len(fold(inside, ["s"]).cards) == 1
+        assert len(both(short).cards) == 2 * len(short.cards)
+        assert len(focus(short, "n50", 3).cards) == 7
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_deeply_nested_scopes_need_no_recursion():
+    depth = 3000
+    scopes = [Scope(f"s{i}", str(i), parent=f"s{i - 1}" if i else "") for i in range(depth)]
+    ir = chain(["exp"], depth)
+    cards = [replace(card, scope=f"s{min(i, depth - 1)}") for i, card in enumerate(ir.cards)]
+    nest = replace(ir, cards=cards, scopes=scopes)
+    assert len(to_depth(nest, 2000).cards) == 2001
+    assert len(repeats(nest).cards) == len(ir.cards)
+    assert len(tidy(nest).cards) <= 150
+
+
+# Mermaid
+@many
+@given(irs(), st.booleans())
+def test_mermaid_has_a_line_for_each_card_and_edge_and_nothing_of_a_name_is_markup(ir, two_sided):
+    ir = both(ir) if two_sided else ir
+    lines = to_mermaid(ir).splitlines()
+    assert sum(":::" in line and "notes[" not in line for line in lines) == len(ir.cards)
+    assert sum("-->" in line or "-.->" in line for line in lines) == len(ir.edges)
+    assert sum(line.strip() == "end" for line in lines) == sum(line.strip().startswith("subgraph") for line in lines)
+    for line in lines:
+        label = line.partition('"')[2].rpartition('"')[0].replace("<br/>", "")
+        assert not set(label) & set('"<>[]{}|`\\$'), line
+        assert line.isprintable()
+
+
+def test_mermaid_of_a_large_graph_is_one_that_mermaid_draws():
+    ir = chain([f"op{i * i % 97 % 7}" for i in range(3000)])
+    text = to_mermaid(ir)
+    assert len(text.splitlines()) < 400
+    assert "3,001 cards are shown as" in text
+
+
+def test_mermaid_colours_what_is_wrong_and_which_way_gradients_flow():
+    w = Card("w", "parameter", "w", "w", (3,), "f64", 24)
+    sick = op("a", findings=(Finding("bad", "3 NaN"),), kept=(Kept("w", 24),))
+    text = to_mermaid(both(wired([w, sick], [], "wa")))
+    assert 'c1("add<br/>f64#91;3#93;<br/>3 NaN"):::bad' in text
+    assert "classDef bad fill:#FEF2F2,stroke:#DC2626" in text
+    assert "linkStyle 1 stroke:#EA580C" in text
+    assert "linkStyle 2 stroke:#0891B2" in text
+
+
+# Differences
+@many
+@given(irs())
+def test_a_graph_does_not_differ_from_itself(ir):
+    same = diff(ir, ir)
+    assert sound(same)
+    assert [replace(card, findings=()) for card in ir.cards] == same.cards
+    assert same.findings == []
+    assert same.notes[-1] == f"{len(ir.cards)} cards as before, 0 changed, 0 added, 0 removed"
+
+
+@many
+@given(irs(), irs())
+def test_of_two_graphs_every_card_is_there_once_or_matched(before, after):
+    both_of_them = diff(before, after)
+    assert sound(both_of_them)
+    said = Counter(f.words for f in both_of_them.findings)
+    ids = {card.id for card in after.cards}
+    assert [card.id for card in both_of_them.cards if card.id in ids] == [card.id for card in after.cards]
+    assert len(before.cards) - said["removed"] == len(after.cards) - said["added"]
+    assert len(both_of_them.cards) == len(after.cards) + said["removed"]
+
+
+def test_a_step_in_between_is_told_as_added_and_the_rest_is_matched():
+    three, four = chain(["matmul", "tanh", "sum"]), chain(["matmul", "add", "tanh", "sum"])
+    assert [(f.card, f.words) for f in diff(three, four).findings] == [("n2", "added")]
+    assert [(f.card, f.words) for f in diff(four, three).findings] == [("n2_", "removed")]
+    assert diff(four, three).cards[2].title == "add"
+    assert ("n2_", "n2") in {(edge.source, edge.target) for edge in diff(four, three).edges}
+    assert diff(three, four).notes == [
+        "4 cards as before, 0 changed, 1 added, 0 removed; 1 edge between them differs",
+    ]
+
+
+def test_numbers_are_compared_by_their_rms():
+    def one(value, dtype="f64", **of):
+        card = Card(
+            "n0", "loss", "sum", "", (), dtype, 8, value=value, stats=Stats(1, **of), gradient=Stats(1, rms=1.0)
+        )
+        return GraphIR([card], [])
+
+    def words(*graphs):
+        return [(f.level, f.words) for f in diff(*graphs).findings]
+
+    assert words(one(2.5, rms=2.0), one(2.0, rms=1.5)) == [
+        ("note", "2.5 → 2.0"),
+        ("note", "values: rms 2.0 → 1.5, -25 %"),
+    ]
+    assert words(one(1.0, rms=1.0), one(1.0, "f32", rms=1 + 3e-8)) == [
+        ("note", "f64[] → f32[]"),
+        ("note", "values: rms 1.0 → 1.0, +3.0e-08"),
+    ]
+    assert words(one(1.0, rms=1.0), one(1.0, rms=20.0)) == [("low", "values: rms 1.0 → 20.0, ×20")]
+    assert words(one(1.0), one(1.0, nans=1)) == [("bad", "values: 0 → 1 are NaN")]
+    assert words(one(1.0), one(1.0, rms=2.0)) == [("low", "values: rms 0.0 → 2.0")]
+
+
+def test_graphs_of_different_views_are_not_compared():
+    ir = chain(["exp"])
+    with pytest.raises(ValueError, match="diff compares two graphs of the same view, got forward and backward"):
+        diff(ir, backward(ir))
+
+
+def test_long_graphs_are_compared():
+    ir = chain(["matmul", "tanh"], 5000)
+    other = replace(ir, cards=[replace(c, title="exp") if c.id == "n5000" else c for c in ir.cards])
+    assert [f.words for f in diff(ir, other).findings] == ["removed", "added"]

@@ -1,52 +1,25 @@
-"""Writes a graph in Graphviz's language: a card for each step, parameters on its row, the main path straight."""
+"""Writes a graph in Graphviz's language, and has Graphviz draw it: the same cards as in our own pictures."""
 
-import math
+import subprocess
+from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
-from typing import Literal
+from importlib import import_module
+from importlib.util import find_spec
+from shutil import which
 
 import graphviz
 
-from tensorgrad.viz.boxes import Box, modules, unfold
-from tensorgrad.viz.ir import Card, Edge, GraphIR
-from tensorgrad.viz.words import elide, short_bytes, short_number, short_shape
+from tensorgrad.viz.cards import GREY, INK, PAPER, Bars, Dot, Look, Row, Text, looks
+from tensorgrad.viz.ir import Edge, GraphIR
+from tensorgrad.viz.labels import edge_words
+from tensorgrad.viz.panels import diagnosis, header_rows
+from tensorgrad.viz.places import Sides, beside, main_path
+from tensorgrad.viz.scene import FRAME, NESTED, WARM, WARM_FRAME, Route, route, title_row
 
 SANS, MONO = "Helvetica", "Courier"  # single names: engines without pango take a list of fonts for Times
-INK, SLATE, GREY, LINE, PAPER = "#0F172A", "#334155", "#64748B", "#94A3B8", "#FFFFFF"
-TITLES = {  # by the family of an op, or the kind of another card
-    "linalg": "#4F46E5",
-    "elementwise": "#475569",
-    "activation": "#0D9488",
-    "reduction": "#0891B2",
-    "view": "#64748B",
-    "parameter": "#6D28D9",
-    "input": "#047857",
-    "constant": "#64748B",
-}
-FILLS = {"parameter": "#F5F3FF", "input": "#ECFDF5", "constant": "#F8FAFC", "loss": INK, "op": PAPER}
-BORDERS = {"parameter": "#C4B5FD", "input": "#6EE7B7", "constant": "#CBD5E1", "loss": INK, "op": "#CBD5E1"}
-ARROWS = {"parameter": "#A78BFA", "input": "#34D399", "constant": "#CBD5E1", "op": LINE, "loss": LINE}
-VERDICTS = {"right": ("#ECFDF5", "#10B981"), "wrong": ("#FEE2E2", "#DC2626"), "inconclusive": ("#F1F5F9", "#94A3B8")}
-NESTED = ("#F8FAFC", "#F1F5F9")  # fills of boxes, in turn
-FIRST = {"if", "1"}  # the roles of a first argument that an edge from above names
-USUAL = {(1, "right"), (1, "−"), (1, "÷"), (1, "exponent")}  # what a card beside its consumer does not
-
-Side = Literal["left", "right"]
-Sides = dict[tuple[str, str], Side]  # on which side of its consumer a card stands, by edge
-
-
-def to_digraph(ir: GraphIR) -> graphviz.Digraph:
-    """Return the graph as a `graphviz.Digraph`, which can be changed further, and rendered."""
-    boxes = modules(ir)
-    sides = place_beside(ir, boxes)
-    main = main_path(ir, sides)
-    graph = graphviz.Digraph("tensorgrad", graph_attr=GRAPH | {"label": headline(ir)}, node_attr=NODE, edge_attr=EDGE)
-    draw_boxes(graph, ir, boxes, sides, main)
-    cards = {card.id: card for card in ir.cards}
-    for edge in sorted(ir.edges, key=lambda edge: main.get(edge.source) != edge.target):
-        draw_edge(graph, edge, cards, sides, main)
-    return graph
-
-
+BLOCKS = "▁▂▃▄▅▆▇█"
+HEADER = 640.0  # width of the lines at the top
 GRAPH = {
     "bgcolor": PAPER,
     "fontname": SANS,
@@ -57,198 +30,204 @@ GRAPH = {
     "rankdir": "TB",
     "ranksep": "0.36",
 }
-NODE = {"fontname": SANS, "margin": "0.11,0.06", "penwidth": "1.1", "shape": "box", "style": "rounded,filled"}
+NODE = {"fontname": SANS, "label": r"\N", "margin": "0.11,0.06", "shape": "box", "style": "rounded,filled"}
 EDGE = {"arrowsize": "0.6", "fontcolor": GREY, "fontname": MONO, "fontsize": "10"}
+BACK = ("rule", "gradient")
 
 
-# Where things stand
-def place_beside(ir: GraphIR, boxes: Box) -> Sides:
-    """Return which leaves and constants stand on the row of their first consumer, and on which side of it."""
-    home = {id: box.path for box in unfold(boxes) for id in box.cards}
-    kinds = {card.id: card.kind for card in ir.cards}
-    starved = {card.id for card in ir.cards if card.forgotten}  # what stood above them is not known any more
-    sides: Sides = {}
-    placed = set[str]()
-    for target, edges in ir.incoming().items():
-        sources = list(dict.fromkeys(edge.source for edge in edges))
-        free = [s for s in sources if kinds[s] not in ("op", "loss") and s not in placed]
-        if sources and len(free) == len(sources) and target not in starved:
-            # the path begins here: one of them stands above
-            free.remove(next((s for s in free if kinds[s] == "input"), free[0]))
-        placed.update(sources)
-        free = sorted((s for s in free if home[s] == home[target]), key=lambda s: kinds[s] != "parameter")
-        if len(free) == 1:
-            sides[free[0], target] = "left" if kinds[free[0]] == "parameter" else "right"
-        elif len(free) == 2:
-            sides[free[0], target], sides[free[1], target] = "left", "right"
-    return sides
-
-
-def main_path(ir: GraphIR, sides: Sides) -> dict[str, str]:
-    """Return the longest way to the root: for each card on it, the next."""
-    depth: dict[str, int] = {}
-    longest: dict[str, str] = {}
-    for target, edges in ir.incoming().items():
-        sources = [edge.source for edge in edges if (edge.source, target) not in sides]
-        if sources:
-            longest[target] = max(sources, key=depth.__getitem__)  # of equals the first
-        depth[target] = 1 + max((depth[s] for s in sources), default=0)
-    main: dict[str, str] = {}
-    here = ir.cards[-1].id
-    while here in longest:
-        main[longest[here]] = here
-        here = longest[here]
-    return main
+def to_digraph(ir: GraphIR) -> graphviz.Digraph:
+    """Return the graph as a `graphviz.Digraph`, which can be changed further, and rendered."""
+    panel = diagnosis(ir, HEADER)
+    top = [row for _, row in header_rows(ir, HEADER)[0]] + [(), *(panel.rows if panel else ())]
+    frame = GRAPH | {"label": table([*top, ()])} | ({"newrank": "true"} if ir.view == "both" else {})
+    graph = graphviz.Digraph("tensorgrad", graph_attr=frame, node_attr=NODE, edge_attr=EDGE)
+    sides = beside(ir)
+    forward = [card for card in ir.cards if card.kind not in BACK]
+    own = {card.id for card in forward}
+    if ir.view == "both":
+        ahead = replace(ir, cards=forward, edges=[e for e in ir.edges if e.source in own and e.target in own])
+        main = main_path(ahead, sides)
+        graph.subgraph(half(ir, sides, {*main, *main.values()}, own, "forward", "values flow down"))
+        graph.subgraph(half(ir, sides, set(), {c.id for c in ir.cards} - own, "backward", "gradients flow up"))
+        for card in ir.cards:
+            if card.kind in BACK and card.of in own:
+                same_row(graph, [card.of, card.id])
+    else:
+        main = main_path(ir, sides)
+        draw_cards(graph, ir, sides, {*main, *main.values()}, {card.id for card in ir.cards}, "")
+    cards = {card.id: card for card in ir.cards}
+    for edge in sorted(ir.edges, key=lambda edge: main.get(edge.source) != edge.target):
+        look = route(edge, cards, ())
+        draw_edge(graph, edge, look, edge_words(edge, cards), sides, main, turned=ir.view == "both")
+    return graph
 
 
 # What is drawn
-def draw_boxes(graph: graphviz.Digraph, ir: GraphIR, boxes: Box, sides: Sides, main: dict[str, str]) -> None:
-    """Draw every card, in the boxes of the modules."""
-    cards = {card.id: card for card in ir.cards}
-    words = {
-        edge.source: edge.role
-        for edge in ir.edges
-        if (edge.source, edge.target) in sides and (edge.argument, edge.role) not in USUAL
-    }
-    straight = {*main, ir.cards[-1].id}
-    order = list(unfold(boxes))
-    contents = {id: card_rows(cards[id], box.path, words.get(id, "")) for box in order for id in box.cards}
-    width = min(max(map(rows_width, contents.values())) + 8, 260)
+def half(ir: GraphIR, sides: Sides, straight: set[str], ids: set[str], name: str, what: str) -> graphviz.Digraph:
+    """Return one half of the view of both passes."""
+    back = name == "backward"
+    title = table([(Text(name, "#C2410C" if back else INK, 14, bold=True), Text(what, GREY, 10))])
+    look = {"label": title, "style": "rounded,filled", "margin": "14", "labeljust": "l"}
+    graph = graphviz.Digraph(
+        f"cluster_{name}",
+        graph_attr=look | {"fillcolor": WARM if back else "#FCFDFE", "color": WARM_FRAME if back else FRAME},
+    )
+    draw_cards(graph, ir, sides, straight, ids, name)
+    return graph
+
+
+def draw_cards(
+    graph: graphviz.Digraph, ir: GraphIR, sides: Sides, straight: set[str], ids: set[str], prefix: str
+) -> None:
+    """Draw the cards of these ids, in the boxes of their scopes."""
+    shown = looks(ir)
+    members: dict[str, list[str]] = {}
+    for card in ir.cards:
+        if card.id in ids:
+            members.setdefault(card.scope, []).append(card.id)
     rows: dict[str, list[str]] = {}
-    for source, target in sides:
-        rows.setdefault(target, []).append(source)
-    sizes = dict.fromkeys([box.path for box in order], 0)
-    drawn: dict[str, graphviz.Digraph] = {}
-    for place, box in reversed(list(enumerate(order))):  # what is inside comes first: no recursion
-        here = graph if box is boxes else graphviz.Digraph(f"cluster_{place}")
-        for id in sorted(box.cards, key=lambda id: id not in straight):  # dot keeps what comes first to the left
-            card = cards[id]
-            sizes[box.path] += math.prod(n or 0 for n in card.shape) if card.kind == "parameter" else 0
-            fill, border = VERDICTS.get(card.verdict, (FILLS[card.kind], BORDERS[card.kind]))
-            fill = FILLS["loss"] if card.kind == "loss" else fill  # under white letters
-            dashed = card.kind == "constant" or (card.family == "view" and card.kind == "op")
-            here.node(
-                id,
-                label=table(contents[id], width),
-                id=id,
-                tooltip=graphviz.escape(tooltip(card)),
-                fillcolor=fill,
-                color=border,
-                **({"penwidth": "2.5"} if card.verdict == "wrong" else {}),
-                **({"style": "rounded,filled,dashed"} if dashed else {}),
-                **({"group": "main"} if id in straight else {}),
-            )
-        for id in box.cards:
-            if id in rows:
-                with here.subgraph() as row:
-                    row.attr(rank="same")
-                    for member in (*rows[id], id):
-                        row.node(member)
-        for inner in box.boxes:
-            sizes[box.path] += sizes[inner.path]
-            here.subgraph(drawn[inner.path])
-        if box is not boxes:
-            here.attr(
-                label=box_title(box.path, sizes[box.path]),
-                style="rounded,filled",
-                fillcolor=NESTED[box.path.count(".") % 2],
-                color="#E2E8F0",
-                margin="12",
-                labeljust="l",
-            )
-        drawn[box.path] = here
+    for id, (head, _) in sides.items():
+        rows.setdefault(head, []).append(id)
+    depth = {"": -1}
+    for scope in ir.scopes:
+        depth[scope.id] = depth[scope.parent] + 1
+    inner: dict[str, list[graphviz.Digraph]] = {}
+    for place, scope in reversed(list(enumerate(ir.scopes))):  # what is inside comes first: no recursion
+        if scope.id not in members and scope.id not in inner:
+            continue
+        look = {"label": table([title_row(scope)]), "style": "rounded,filled", "margin": "12", "labeljust": "l"}
+        here = graphviz.Digraph(
+            f"cluster_{prefix}{place}",
+            graph_attr=look
+            | {
+                "fillcolor": WARM if prefix == "backward" or ir.view == "backward" else NESTED[depth[scope.id] % 2],
+                "color": WARM_FRAME if prefix == "backward" or ir.view == "backward" else FRAME,
+            },
+        )
+        fill_scope(here, members.get(scope.id, []), shown, rows, straight, inner.pop(scope.id, []))
+        inner.setdefault(scope.parent, []).append(here)
+    fill_scope(graph, members.get("", []), shown, rows, straight, inner.pop("", []))
 
 
-def draw_edge(graph: graphviz.Digraph, edge: Edge, cards: dict[str, Card], sides: Sides, main: dict[str, str]) -> None:
-    """Draw an edge: the wider, the more bytes the array has."""
-    source = cards[edge.source]
-    look = {
-        "color": ARROWS[source.kind],
-        "penwidth": f"{0.8 + 0.16 * math.log2(1 + (source.bytes or 8) / 8):.2f}",
-        **({"style": "dashed"} if source.kind == "constant" else {}),
-    }
-    side = sides.get((edge.source, edge.target))
-    if side == "right":
-        graph.edge(edge.target, edge.source, dir="back", **look)
+def fill_scope(
+    here: graphviz.Digraph,
+    ids: list[str],
+    shown: dict[str, Look],
+    rows: dict[str, list[str]],
+    straight: set[str],
+    inner: list[graphviz.Digraph],
+) -> None:
+    """Draw the cards that are directly in a scope, those beside each other on one row, and the scopes in it."""
+    for id in sorted(ids, key=lambda id: id not in straight):  # dot keeps what comes first to the left
+        look = shown[id]
+        here.node(
+            id,
+            label=table(look.rows, look.width - 12),
+            id=id,
+            tooltip=graphviz.escape(look.tooltip),
+            fillcolor=look.fill,
+            color=look.border,
+            penwidth=f"{look.stroke:g}",
+            **({"style": "rounded,filled,dashed"} if look.dashed else {}),
+            **({"group": "main"} if id in straight else {}),
+        )
+    for id in ids:
+        if id in rows:
+            same_row(here, [*rows[id], id])
+    for one in reversed(inner):
+        here.subgraph(one)
+
+
+def same_row(graph: graphviz.Digraph, ids: Iterable[str]) -> None:
+    """Have cards stand on one row."""
+    with graph.subgraph() as row:
+        row.attr(rank="same")
+        for id in ids:
+            row.node(id)
+
+
+def draw_edge(
+    graph: graphviz.Digraph, edge: Edge, look: Route, words: str, sides: Sides, main: dict[str, str], turned: bool
+) -> None:
+    """Draw an edge; `turned` says whether gradients flow up."""
+    attributes = {"color": look.color, "penwidth": f"{look.width:g}"} | ({"style": "dashed"} if look.dashes else {})
+    if edge.kind == "kept":
+        graph.edge(f"{edge.source}:e", f"{edge.target}:w", constraint="false", **attributes)
         return
-    if side is None and edge.role and (edge.argument > 0 or edge.role in FIRST):
-        look["label"] = f" {edge.role} "
-    if main.get(edge.source) == edge.target:
-        look["weight"] = "12"
-    graph.edge(edge.source, edge.target, **look)
+    aside, other = (edge.source, edge.target) if edge.source in sides else (edge.target, edge.source)
+    if sides.get(aside, ("",))[0] == other:  # on one row, edges lead to the right, whatever their arrows do
+        to_right = (aside == edge.source) == ((sides[aside][1] == "left") != (turned and edge.kind == "gradient"))
+        ends = (edge.source, edge.target) if to_right else (edge.target, edge.source)
+        graph.edge(*ends, **attributes, **({} if to_right else {"dir": "back"}))
+    elif turned and edge.kind == "gradient":
+        graph.edge(edge.target, edge.source, dir="back", **attributes)
+    else:
+        attributes |= {"label": f" {graphviz.escape(words)} "} if words else {}
+        attributes |= {"weight": "12"} if main.get(edge.source) == edge.target else {}
+        graph.edge(edge.source, edge.target, **attributes)
 
 
-# What a card says: rows of (text, colour, size, face) pieces
-Piece = tuple[str, str, float, str]
-
-
-def card_rows(card: Card, path: str, role: str) -> list[list[Piece]]:
-    """Return what a card in the box of the module at `path` says."""
-    shape: list[Piece] = [(short_shape(card.dtype, card.shape), SLATE, 9, MONO)]
-    if size := short_bytes(card.bytes):
-        shape.append((f"   {size}", LINE, 8, SANS))
-    called = [(f"  → {elide(card.name, 24)}", GREY, 9.0, SANS)] if card.name else []
-    if card.kind == "loss":
-        known = short_number(card.value, 5) if card.value is not None else "not computed"
-        words = [(f"  {card.note}", LINE, 9.0, MONO)] if card.note else []
-        return [
-            [(card.title, "#93C5FD", 10, SANS), *words, *((text, "#CBD5E1", 9.0, SANS) for text, *_ in called)],
-            [(known, PAPER, 20 if card.value is not None else 12, SANS + " bold")],
-            [(short_shape(card.dtype, card.shape), LINE, 9, MONO)],
-        ]
-    if card.kind != "op":
-        title = (card.title.removeprefix(f"{path}.") if path else "") or card.title
-        small = " · ".join(part for part in (card.kind, role) if not title.lower().startswith(part))
-        head: list[Piece] = [(elide(title, 28), TITLES[card.kind], 13, SANS + " bold")]
-        if small:
-            head.append((f"  {small}", LINE if card.kind == "constant" else ARROWS[card.kind], 8, SANS))
-        rows = [head, shape]
-        if card.value is not None:
-            rows.append([(f"= {short_number(card.value, 5)}", SLATE, 9, MONO)])
-        return rows
-    head = [(elide(card.title, 28), TITLES[card.family], 13, SANS + " bold"), *called]
-    note: list[Piece] = [(elide(card.note, 36), SLATE, 9, MONO)] if card.note else []
-    if note and not called and len(card.title) + len(card.note) <= 22 and not card.verdict:
-        return [[*head, ("  ", SLATE, 9, MONO), *note], shape]
-    if card.verdict == "wrong":
-        shape = [*shape, ("   wrong derivative", VERDICTS["wrong"][1], 9, SANS + " bold")]
-    return [head, note, shape] if note else [head, shape]
-
-
-def table(rows: list[list[Piece]], width: int = 0) -> str:
+# Text
+def table(rows: Iterable[Row], width: float = 0) -> str:
     """Return rows as an HTML-like label of at least `width` points; an empty row is a gap."""
-    lines = "".join(f'<TR><TD ALIGN="LEFT">{"".join(map(markup, row)) or " "}</TD></TR>' for row in rows)
-    return f'<<TABLE BORDER="0" WIDTH="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{lines}</TABLE>>'
+    lines = "".join(
+        [f'<TR><TD ALIGN="LEFT">{"  ".join([markup(piece) for piece in row]) or " "}</TD></TR>' for row in rows]
+    )
+    return f'<<TABLE BORDER="0" WIDTH="{width:.0f}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{lines}</TABLE>>'
 
 
-def markup(piece: Piece) -> str:
-    """Return a piece of text in Graphviz's HTML."""
-    text, color, size, face = piece
-    font = f'<FONT COLOR="{color}" POINT-SIZE="{size:g}" FACE="{face.split()[0]}">{escape(text)}</FONT>'
-    return f"<B>{font}</B>" if face.endswith(" bold") else font
+def markup(piece: Text | Bars | Dot) -> str:
+    """Return a piece of a row in Graphviz's HTML."""
+    if isinstance(piece, Dot):
+        return markup(Text("●", piece.color, piece.size))
+    if isinstance(piece, Bars):
+        label = markup(Text(piece.label, piece.color, 9, bold=True))
+        return f"{label}  {markup(Text(blocks(piece.counts), piece.color, 10, mono=True))}" if piece.counts else label
+    face = MONO if piece.mono else SANS
+    font = f'<FONT COLOR="{piece.color}" POINT-SIZE="{piece.size:g}" FACE="{face}">{escape(piece.words) or " "}</FONT>'
+    return f"<B>{font}</B>" if piece.bold else font
 
 
-def rows_width(rows: list[list[Piece]]) -> int:
-    """Return about how wide rows of text are, in points, so that all cards can be made as wide as the widest."""
-    per_size = {MONO: 0.61, SANS: 0.58, SANS + " bold": 0.7}
-    return math.ceil(max(sum(len(text) * size * per_size[face] for text, _, size, face in row) for row in rows))
+def blocks(counts: tuple[int, ...]) -> str:
+    """Return a histogram as a word, of half as many signs as it has parts.
+
+    >>> blocks((0, 0, 1, 1, 8, 8, 4, 0))
+    '▁▂█▃'
+    """
+    halves = [sum(counts[i : i + 2]) for i in range(0, len(counts), 2)]
+    most = max(halves) or 1
+    return "".join([BLOCKS[max(0, -(-8 * n // most) - 1)] for n in halves])
 
 
-def tooltip(card: Card) -> str:
-    """Return the card in one line."""
-    facts = [card.kind, card.title, card.name, short_shape(card.dtype, card.shape), card.note]
-    return elide(" ".join(dict.fromkeys(filter(None, facts))), 200)
+# Rendering
+def rendered(ir: GraphIR, ending: str) -> bytes:
+    """Return the picture that Graphviz makes, for a file of that ending: ".svg", ".png" or ".pdf".
+
+    It is drawn by the program dot or, without that, by the Graphviz that comes with pygraphviz.
+    Raises RuntimeError if neither is there, or if it fails.
+    """
+    graph = to_digraph(ir)
+    if ending == ".png":
+        graph.attr(dpi="144")
+    if which("dot") is not None:
+        try:
+            # not graph.pipe(): that writes line by line, and leaves its pipes open where dot stops reading
+            made: bytes = graphviz.pipe("dot", ending[1:], graph.source.encode(), quiet=True)
+        except subprocess.CalledProcessError as error:
+            raise failed((error.stderr or b"").decode(errors="replace").strip() or str(error)) from error
+        return made
+    if find_spec("pygraphviz") is None:
+        raise RuntimeError(
+            f'engine="dot" needs Graphviz for a {ending} file, which was not found: install it, or '
+            'pip install "tensorgrad-engine[dot]", or leave engine= out, or write .save("graph.dot") '
+            "and render it elsewhere"
+        )
+    try:
+        return bytes(import_module("pygraphviz").AGraph(string=graph.source).draw(format=ending[1:], prog="dot"))
+    except Exception as error:
+        raise failed(str(error)) from error
 
 
-def box_title(path: str, parameters: int) -> str:
-    """Return the label of a module's box."""
-    count = f"{parameters:,} parameter{'s' * (parameters != 1)}"
-    pieces: list[Piece] = [(elide(path, 40), SLATE, 11, SANS + " bold"), (f"   {count}", LINE, 9, SANS)]
-    return table([pieces])
-
-
-def headline(ir: GraphIR) -> str:
-    """Return the title of the picture."""
-    rows: list[list[Piece]] = [[(elide(ir.heading(), 60), INK, 17, SANS + " bold")], [(ir.summary(), GREY, 10, SANS)]]
-    rows += [[(part.strip(), GREY, 10, SANS)] for note in ir.notes for part in note.split(": ")]
-    return table([*rows, []])
+def failed(said: str) -> RuntimeError:
+    """Return the error for a Graphviz that could not draw."""
+    return RuntimeError(f'dot could not render the graph: {said}. .save("graph.dot") writes what it was given')

@@ -70,8 +70,9 @@ class Line:
 class Kept:
     """An array that a step keeps for its rules."""
 
-    what: str  # as its card is called, or "result"
+    what: str  # as its card is called in formulas, or "result"
     bytes: int | None
+    card: str = ""  # id of its card; of the result, and of what has no card, ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,10 @@ class GraphIR:
         steps = sum(card.kind in ("op", "loss") for card in self.cards) + sum(card.count for card in folded)
         numbers = sum(sizes) + sum(card.parameters for card in folded)
         tensors = "" if folded else f" in {len(sizes)} tensor{'s' * (len(sizes) != 1)}"
-        return f"{steps:,} operation{'s' * (steps != 1)} · {numbers:,} parameter{'s' * (numbers != 1)}{tensors}"
+        words = [f"{steps:,} operation{'s' * (steps != 1)}"]
+        if numbers:
+            words.append(f"{numbers:,} parameter{'s' * (numbers != 1)}{tensors}")
+        return " · ".join(words)
 
     def heading(self) -> str:
         """Return what the picture shows."""

@@ -1,7 +1,10 @@
 """Reads recorded nodes into the data of a picture."""
 
+import linecache
 import math
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,87 +12,185 @@ import numpy as np
 from tensorgrad.autograd import history
 from tensorgrad.backends import dtype_of, foreign
 from tensorgrad.graph import Tensor
-from tensorgrad.node import Node
-from tensorgrad.op import Each, Op
-from tensorgrad.viz.ir import Card, Edge, Family, GraphIR, Kind
-from tensorgrad.viz.words import call_note, params_note, short_dtype
+from tensorgrad.node import Leaf, Node
+from tensorgrad.op import Op
+from tensorgrad.viz import held
+from tensorgrad.viz.cost import flops
+from tensorgrad.viz.formulas import formula
+from tensorgrad.viz.ir import Card, Detail, Edge, GraphIR, Kept, Kind, Line, Stats
+from tensorgrad.viz.ops import argument_roles, family
+from tensorgrad.viz.run import Run
+from tensorgrad.viz.scopes import by_calls, by_names
+from tensorgrad.viz.stats import stats
+from tensorgrad.viz.words import call_note, params_note, short_dtype, short_number
 
-COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2"}
-ROLES = {
-    "subtract": ("", "−"),
-    "divide": ("", "÷"),
-    "power": ("base", "exponent"),
-    "matmul": ("left", "right"),
-    "where": ("if", "then", "else"),
-}
-MODULES: dict[str, Family] = {
-    "linalg": "linalg",
-    "reduce": "reduction",
-    "shape": "view",
-    "index": "view",
-    "write": "view",
-}
-NAMED: dict[str, Family] = {  # what the file does not tell
-    **dict.fromkeys(["tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softplus"], "activation"),
-    **dict.fromkeys(["softmax", "log_softmax"], "activation"),
-    "affine": "linalg",
-    "logsumexp": "reduction",
-}
-
-
-REMEDY = "draw before it, or pass retain_graph=True"
+LARGEST_WITH_STATISTICS = 5_000  # steps; of more, all the arrays take longer to look at than anyone waits
+AROUND = 2  # lines to show before and after one
+BOUNDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}  # between which activations can saturate
 EMPTY: Mapping[Node, str] = {}
 
 
-def read(y: Tensor, verdicts: Mapping[Node, str] = EMPTY) -> GraphIR:
-    """Return the graph that `y` came from, as data. Nothing is computed, and nothing of the graph is kept.
+@dataclass(slots=True)
+class Known:
+    """What a picture knows beside the record."""
 
-    verdicts: what a gradient check found about steps, by node.
+    values: dict[Node, Any] = field(default_factory=dict)
+    gradients: dict[Node, Any] = field(default_factory=dict)
+    statistics: bool = False  # whether the values are looked at
+    run: Run | None = None
+    outside: set[str] = field(default_factory=set)  # cards of what comes from outside of all calls
+    verdicts: Mapping[Node, str] = field(default_factory=dict)  # of a gradient check
+    files: dict[str, str] = field(default_factory=dict)  # what files are called in the picture, by path
+    labels: dict[str, str] = field(default_factory=dict)  # what cards are called in formulas, by id
+
+
+def read(
+    y: Tensor, verdicts: Mapping[Node, str] = EMPTY, *, run: Run | None = None, detail: Detail | None = "shapes"
+) -> GraphIR:
+    """Return the graph that `y` came from, as data. Nothing of the graph is kept, and no `.grad` is touched.
+
+    verdicts: what a gradient check found about steps, by node.   run: what is known of how `y` came about.
+    detail: with "shapes" nothing is computed; else there are gradients, and statistics of them and of all values. With
+    None it is "stats", unless there are more than 5,000 steps.
     """
     assert y.node is not None
-    nodes = history(y.node)[::-1]  # oldest first
+    since = run.since if run else 0
+    nodes = recorded(y.node, since)
+    notes = []
+    if detail is None:
+        detail = "stats" if len(nodes) <= LARGEST_WITH_STATISTICS else "shapes"
+        if detail == "shapes":
+            notes.append(
+                f"no statistics, for there are {len(nodes):,} steps: detail='stats' looks at them all the same"
+            )
+    known = Known(verdicts=verdicts, statistics=detail != "shapes", run=run)
+    known.values = held.values(y, nodes)
+    if known.statistics:
+        known.gradients, note = held.gradients(y, nodes, since)
+        notes += [note] * bool(note)
+        if math.prod(y.shape) != 1 and known.gradients:
+            notes.append(f"the root has shape {y.shape}: gradients are those of the sum of its elements")
+    ir = GraphIR([], [], detail=detail)
     ids = {node: f"n{i}" for i, node in enumerate(nodes)}
-    cards: list[Card] = []
-    edges: list[Edge] = []
     constants: dict[int, str] = {}  # by identity: an array used twice is one card
     for node in nodes:
-        here = ids[node]
-        name = getattr(node, "name", None) or ""
-        number = held(y) if node is y.node and math.prod(node.shape) == 1 else None
-        if node.op is None:
-            cards.append(card(here, "parameter", name or "unnamed", node, name=name, value=number))
-            continue
-        lost = node.args is None
-        args = (None,) * len(node.inputs) if node.args is None else node.args
-        drawn: list[str] = []  # ids of the arguments that have cards, "" for the others
-        for position, (source, value) in enumerate(zip(node.inputs, args, strict=True)):
-            if source is None and is_array(value) and id(value) not in constants:
-                constants[id(value)] = f"{here}_{position}"
-                kind: Kind = "input" if begins_path(node, value) else "constant"
-                cards.append(card(constants[id(value)], kind, kind, value))
-            drawn.append(ids[source] if source is not None else constants[id(value)] if is_array(value) else "")
-        words = ["·" if d else "…" if lost else value for d, value in zip(drawn, args, strict=True)]
-        cards.append(
-            card(
-                here,
-                "loss" if node is y.node and math.prod(node.shape) == 1 else "op",
-                node.op.name,
-                node,
-                name=name,
-                note=" ".join(filter(None, [call_note(node.op.name, words), params_note(node.params)])),
-                family=family(node.op),
-                value=number,
-                forgotten=lost * drawn.count(""),
-                verdict=verdicts.get(node, ""),
-            )
+        if node.op is None or outside(node, since):
+            ir.cards.append(leaf_card(ids[node], node, known))
+        else:
+            read_step(node, node is y.node, ids, constants, known, ir)
+    ir = replace(ir, sources=sources(known.files, ir.cards), title=run.title if run else ir.cards[-1].name)
+    if run is None:
+        ir = by_names(ir)
+    else:
+        ir = by_calls(ir, run.calls, {ids[n]: run.where[n.seq] for n in nodes if n.seq in run.where}, known.outside)
+    return replace(ir, notes=(missing(ir) if run is None else []) + notes)
+
+
+def recorded(root: Node, since: int) -> list[Node]:
+    """Return the nodes that `root` came from, oldest first; of those that were made before `since`, the newest only."""
+    nodes = set(history(root, since=since))
+    nodes |= {source for node in nodes if not outside(node, since) for source in node.inputs if source is not None}
+    return sorted(nodes, key=lambda node: -node.seq)
+
+
+def outside(node: Node, since: int) -> bool:
+    """Whether a step was made before the time at which the picture begins, and is shown as an input."""
+    return bool(since) and node.seq > since
+
+
+def missing(ir: GraphIR) -> list[str]:
+    """Return what the picture does not show, and why."""
+    notes = []
+    lost = sum(card.forgotten for card in ir.cards)
+    if lost:
+        plural = "s" * (lost != 1)
+        notes.append(f"… stands for {lost:,} constant{plural} that backward() has let go of: {held.REMEDY}")
+    unknown = sum(card.stats is None and card.value is None for card in ir.cards)
+    if unknown and ir.detail != "shapes":
+        notes.append(
+            f"the values of {unknown:,} of {len(ir.cards):,} cards are not held, as no rule reads them: "
+            "tg.draw(f, *inputs) runs a function and shows all"
         )
-        roles = argument_roles(node.op, len(drawn), sum(map(bool, drawn)))
-        edges += [Edge(d, here, i, role) for i, (d, role) in enumerate(zip(drawn, roles, strict=True)) if d]
-    missing = sum(card.forgotten for card in cards)
-    notes = [f"… stands for {missing:,} constant{'s' * (missing != 1)} that backward() has let go of: {REMEDY}"] * bool(
-        missing
+    return notes
+
+
+# Cards
+def leaf_card(id: str, node: Node, known: Known) -> Card:
+    """Return the card of what came before all steps."""
+    given = known.run.given.get(node) if known.run else None
+    name = given.name if given else getattr(node, "name", None) or ""
+    kind: Kind = "input" if given or node.op is not None else "parameter"
+    if kind == "input" and (given is None or given.whole):
+        known.outside.add(id)
+    title = name or ("input" if kind == "input" else "unnamed")
+    known.labels[id] = symbol(name or title)
+    return card(id, kind, title, node, name=name, **facts(known, node), **line_of(node, known))
+
+
+def read_step(
+    node: Node, root: bool, ids: dict[Node, str], constants: dict[int, str], known: Known, ir: GraphIR
+) -> None:
+    """Add the card of a step, of the constants that it is the first to read, and the edges into it."""
+    op, here = node.op, ids[node]
+    assert op is not None
+    name = getattr(node, "name", None) or ""
+    lost = node.args is None
+    args = (None,) * len(node.inputs) if node.args is None else node.args
+    drawn: list[str] = []  # ids of the arguments that have cards, "" for the others
+    for position, (source, value) in enumerate(zip(node.inputs, args, strict=True)):
+        if source is None and is_array(value) and id(value) not in constants:
+            constants[id(value)] = f"{here}_{position}"
+            ir.cards.append(constant_card(constants[id(value)], node, value, known))
+        drawn.append(ids[source] if source is not None else constants[id(value)] if is_array(value) else "")
+    words = ["·" if d else "…" if lost else value for d, value in zip(drawn, args, strict=True)]
+    live = [source is not None and pulls(op, i) for i, source in enumerate(node.inputs)]
+    roles = argument_roles(op, len(drawn), sum(map(bool, drawn)))
+    edges = [Edge(d, here, i, role, on) for i, (d, role, on) in enumerate(zip(drawn, roles, live, strict=True)) if d]
+    for where, array in in_params(node.params, known.run):
+        if id(array) not in constants:
+            constants[id(array)] = f"{here}_{len(drawn) + len(edges)}"
+            ir.cards.append(constant_card(constants[id(array)], node, array, known))
+        edges.append(Edge(constants[id(array)], here, len(drawn), where, False))
+    known.labels[here] = symbol(name or op.name.rpartition(" + ")[2])
+    labels = [known.labels[d] if d else scalar(value) for d, value in zip(drawn, args, strict=True)]
+    size = math.prod(node.shape) if all(isinstance(n, int) for n in node.shape) else 0
+    shapes = [
+        source.shape if source is not None else np.shape(value) for source, value in zip(node.inputs, args, strict=True)
+    ]
+    whole = not lost or "" not in drawn
+    told = known.statistics and whole and op.vjps != ()  # a checkpoint has no rules of its own
+    ir.cards.append(
+        card(
+            here,
+            "loss" if root and size == 1 else "op",
+            op.name,
+            node,
+            name=name,
+            note=" ".join(filter(None, [call_note(op.name, words), params_note(node.params)])),
+            family=family(op),
+            forgotten=lost * drawn.count(""),
+            verdict=known.verdicts.get(node, ""),
+            formula=formula(op, labels, live, node.params, shapes, node.shape, known.labels[here]) if told else (),
+            flops=flops(op, shapes, node.shape, node.params) if whole else None,
+            kept=tuple(kept_here(node, drawn, known.labels)),
+            **facts(known, node),
+            **line_of(node, known),
+        )
     )
-    return GraphIR(cards, edges, title=cards[-1].name, notes=notes)
+    ir.edges.extend(edges)
+
+
+def constant_card(id: str, node: Node, value: Any, known: Known) -> Card:
+    """Return the card of an array that a step reads, and that no gradient goes to."""
+    given = known.run.input(value) if known.run else None
+    name = given.name if given else ""
+    enters = given or ((known.run is None or not known.run.inputs) and begins_path(node, value))
+    kind: Kind = "input" if enters else "constant"
+    if given and given.whole:
+        known.outside.add(id)
+    known.labels[id] = symbol(name or kind)
+    seen = stats(value) if known.statistics and not isinstance(value, Node) else None
+    return card(id, kind, name or kind, value, name=name, stats=seen)
 
 
 def card(id: str, kind: Kind, title: str, array: Any, **more: Any) -> Card:
@@ -100,6 +201,85 @@ def card(id: str, kind: Kind, title: str, array: Any, **more: Any) -> Card:
     dtype = array.dtype if isinstance(array, Node) else dtype_of(array)
     size = None if None in shape else math.prod(n or 0 for n in shape) * dtype.itemsize
     return Card(id, kind, title, more.pop("name", ""), shape, short_dtype(dtype), size, **more)
+
+
+def facts(known: Known, node: Node) -> dict[str, Any]:
+    """Return what is known of the values of a node and of its gradient."""
+    value = known.values.get(node)
+    found: dict[str, Any] = {"value": number(value)}
+    if known.statistics:
+        bounds = BOUNDS.get(node.op.name.rpartition(" + ")[2]) if node.op else None
+        found["stats"] = None if value is None else stats(value, bounds)
+        found["gradient"] = stats(known.gradients[node]) if node in known.gradients else None
+        if isinstance(node, Leaf):
+            found["ratio"] = ratio(found["stats"], found["gradient"])
+    return found
+
+
+def ratio(values: Stats | None, gradient: Stats | None) -> float | None:
+    """Return the norm of a gradient to that of the values; None if one is not known or not finite, or all values 0."""
+    if values is None or gradient is None or gradient.nans + gradient.infinities or not values.norm:
+        return None
+    return gradient.norm / values.norm
+
+
+def number(value: Any) -> Any:
+    """Return the only number in an array, unless its type would first have to compute it; in words if JSON has none."""
+    if not isinstance(value, np.ndarray | np.generic) or value.size != 1:
+        return None
+    only = value.item()
+    return only if isinstance(only, int) or (isinstance(only, float) and math.isfinite(only)) else short_number(only)
+
+
+def scalar(value: Any) -> float | None:
+    """Return a constant that formulas can spell, or None."""
+    return float(value) if isinstance(value, int | float | np.floating | np.integer) else None
+
+
+def kept_here(node: Node, drawn: list[str], labels: dict[str, str]) -> Iterator[Kept]:
+    """Yield what a step keeps for its rules."""
+    for place, shape, dtype in held.kept(node):
+        size = math.prod(shape) * dtype.itemsize if all(isinstance(n, int) for n in shape) else None
+        card = "" if place < 0 else drawn[place]
+        yield Kept("result" if place < 0 else labels.get(card, "a constant"), size, card)
+
+
+# What is in a card
+def symbol(name: str) -> str:
+    """Return what formulas call an array: the last part of its name.
+
+    >>> symbol("layers.0.weight"), symbol("softmax loss")
+    ('weight', 'softmax loss')
+    """
+    return name.rpartition(".")[2] or name
+
+
+def pulls(op: Op, argument: int) -> bool:
+    """Whether an op has a derivative for an argument."""
+    return not isinstance(op.vjps, tuple) or argument >= len(op.vjps) or op.vjps[argument] is not None
+
+
+def in_params(params: Mapping[str, Any], run: Run | None) -> Iterator[tuple[str, Any]]:
+    """Yield the inputs of the picture's function among the parameters of a step, with the parameter's name.
+
+    An index is kept as a copy, which is known by its elements.
+    """
+    inputs = [given.array for given in run.inputs] if run else []
+    for name, value in params.items() if inputs else ():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(item, np.ndarray) and item.ndim:
+                yield from ((name, array) for array in inputs if array is item or chooses_the_same(array, item))
+
+
+def chooses_the_same(a: Any, b: Any) -> bool:
+    """Whether two arrays of integers or truth values are equal."""
+    return bool(
+        isinstance(a, np.ndarray)
+        and a.dtype == b.dtype
+        and a.dtype.kind in "biu"
+        and a.shape == b.shape
+        and np.array_equal(a, b)
+    )
 
 
 def is_array(value: Any) -> bool:
@@ -115,26 +295,30 @@ def begins_path(node: Node, value: Any) -> bool:
     return dtype.kind in "iufc" and all(source is None or source.op is None for source in node.inputs)
 
 
-def argument_roles(op: Op, arguments: int, drawn: int) -> Iterable[str]:
-    """Return what each argument is for: nothing where their order does not matter, or there is but one."""
-    if drawn < 2 or op.name in COMMUTATIVE:
-        return ("",) * arguments
-    if op.name in ROLES:
-        return ROLES[op.name]
-    named = not isinstance(op.vjps, Each) and len(op.parameters) >= arguments
-    return op.parameters[:arguments] if named else [str(i + 1) for i in range(arguments)]
+# Lines
+def line_of(node: Node, known: Known) -> dict[str, Line]:
+    """Return the line that recorded a step, if it is known."""
+    place = getattr(node.seq, "place", None)
+    if place is None or node.op is None:
+        return {}
+    path, number = place
+    if path not in known.files:
+        name = os.path.basename(path)
+        taken = name in known.files.values()
+        known.files[path] = os.path.join(os.path.basename(os.path.dirname(path)), name) if taken else name
+    return {"line": Line(known.files[path], number, linecache.getline(path, number).strip())}
 
 
-def family(op: Op) -> Family:
-    """Return the kind of an op, which sets its colour: by its name, or by the file its rules are in."""
-    name = op.name.partition(" + ")[0]  # of a step and an activation
-    if name in NAMED:
-        return NAMED[name]
-    rules = [op.vjps.rule] if isinstance(op.vjps, Each) else [rule for rule in op.vjps if rule is not None]
-    module = str(getattr(rules[0], "__module__", "")) if rules else ""
-    return MODULES.get(module.rpartition(".")[2], "elementwise") if module.startswith("tensorgrad.") else "elementwise"
-
-
-def held(y: Tensor) -> Any:
-    """Return the only number of `y`, unless its array type would first have to compute it."""
-    return y.item() if isinstance(y.data, np.ndarray | np.generic) else None
+def sources(files: dict[str, str], cards: list[Card]) -> dict[str, dict[int, str]]:
+    """Return the lines of the cards and their neighbours, by file and number."""
+    wanted: dict[str, set[int]] = {}
+    for card in cards:
+        if card.line is not None:
+            near = range(card.line.number - AROUND, card.line.number + AROUND + 1)
+            wanted.setdefault(card.line.file, set()).update(near)
+    found: dict[str, dict[int, str]] = {}
+    for path, name in files.items():
+        lines = linecache.getlines(path)
+        numbers = sorted(wanted.get(name, ()))
+        found[name] = {n: lines[n - 1].rstrip() for n in numbers if 0 < n <= len(lines)}
+    return {name: lines for name, lines in found.items() if lines}

@@ -30,7 +30,7 @@ class Cells:
     """The boxes, joined to cells: all in numbers.
 
     of: the cell of each box.   head: the box that a cell is named after.
-    stack: the boxes that stand beside it, from the top.   side: of each box, -1 to the left of the head, 1 to the right.
+    stack: the boxes that stand beside it, from the top.   side: of each box, -1 left of the head, 1 right.
     group: the group of each cell.   links: source box, target box and weight.
     pairs: the links as pairs of cells, without those within one.   order: the cells, sources first.
     """

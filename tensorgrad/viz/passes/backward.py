@@ -27,7 +27,7 @@ def backward(ir: GraphIR) -> GraphIR:
     seed = "seed 1.0" if ir.cards[-1].kind == "loss" else "seed"
     cards[0] = replace(cards[0], note=" · ".join(filter(None, [seed, cards[0].note])))
     edges = [
-        replace(edge, source=named[edge.target], target=named[edge.source], kind="gradient")
+        Edge(named[edge.target], named[edge.source], edge.argument, edge.role, True, "gradient", edge.count)
         for edge in reversed(ir.edges)
         if edge.live and edge.source in named and edge.target in named
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorgrad.viz.ir import Card, GraphIR
 from tensorgrad.viz.passes.merge import LEAVES, joined, module
-from tensorgrad.viz.passes.nesting import foldable, levels, outermost
+from tensorgrad.viz.passes.nesting import foldable, levels, moved_to, outermost
 from tensorgrad.viz.passes.order import topological
 from tensorgrad.viz.words import elide
 
@@ -55,7 +55,7 @@ def fold(ir: GraphIR, scope_ids: Collection[str]) -> GraphIR:
             home = card.scope
             while home in gone:  # of the loss
                 home = parent[home]
-            made.append(replace(card, scope=home) if home != card.scope else card)
+            made.append(moved_to(card, home))
             keys.append(i)
         elif i == members[scope][-1]:
             inside = [ir.cards[k] for k in members[scope]]
@@ -63,14 +63,7 @@ def fold(ir: GraphIR, scope_ids: Collection[str]) -> GraphIR:
             output = ([c for c in used if c.kind not in LEAVES] or used)[-1]
             made.append(module(named[scope], scopes[scope], inside, output))
             keys.append(i)
-    edges = joined(
-        (
-            replace(e, source=stands[e.source], target=stands[e.target])
-            for e in ir.edges
-            if stands[e.source] != stands[e.target]
-        ),
-        named.values(),
-    )
+    edges = joined(ir.edges, stands)
     found = dict.fromkeys(replace(f, card=stands.get(f.card, f.card)) for f in ir.findings)
     notes = [f"“{elide(scopes[s].title, 40)}” is not folded: a path leaves it and comes back" for s in opened]
     return replace(

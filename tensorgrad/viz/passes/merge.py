@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tensorgrad.viz.ir import Card, Edge, Finding, Kept, Scope
 
@@ -105,21 +106,29 @@ def together(group: Sequence[tuple[Card, Finding]], cards: Iterable[Card]) -> Fi
 LEAVES = ("parameter", "input", "constant")
 
 
-def joined(edges: Iterable[Edge], folded: Iterable[str]) -> list[Edge]:
-    """Return edges between the same two cards as one with their count; `folded` are the ids of folded cards."""
-    modules = set(folded)
-    groups: dict[tuple[str, str, str], list[Edge]] = {}
-    for edge in edges:
-        apart = "" if {edge.source, edge.target} & modules else str(edge.argument)  # x * x keeps its two edges
-        groups.setdefault((edge.source, edge.target, edge.kind + apart), []).append(edge)
+def joined(edges: Iterable[Edge], stands: Mapping[str, str]) -> list[Edge]:
+    """Return the edges between cards of which some are folded: as one, with their count, where they go together.
+
+    stands: id of the card that stands for each.
+    """
+    groups: dict[Any, list[Edge]] = {}
+    for i, edge in enumerate(edges):
+        source, target = stands[edge.source], stands[edge.target]
+        if (source, target) == (edge.source, edge.target):
+            groups[i] = [edge]  # x * x keeps its two edges
+        elif source != target:
+            groups.setdefault((source, target, edge.kind), []).append(edge)
     made = []
-    arguments: dict[str, int] = {}
-    for same in groups.values():
+    arguments: dict[str, int] = {}  # of a folded card they are counted
+    for key, same in groups.items():
         edge = same[0]
-        into = edge.target in modules
-        argument = arguments.get(edge.target, 0) if into else min(e.argument for e in same)
-        arguments[edge.target] = argument + 1
-        role = edge.role if not into and len({e.role for e in same}) == 1 else ""
-        live, count = any(e.live for e in same), sum(e.count for e in same)
-        made.append(Edge(edge.source, edge.target, argument, role, live, edge.kind, count))
+        if isinstance(key, tuple):
+            source, target, kind = key
+            argument, role = min(e.argument for e in same), edge.role if len({e.role for e in same}) == 1 else ""
+            if target != edge.target:
+                argument, role = arguments.get(target, 0), ""
+                arguments[target] = argument + 1
+            live, count = any(e.live for e in same), sum(e.count for e in same)
+            edge = Edge(source, target, argument, role, live, kind, count)
+        made.append(edge)
     return made

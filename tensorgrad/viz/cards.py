@@ -1,0 +1,369 @@
+"""Says what stands in each card: rows of text and small histograms, in the colours that things have everywhere."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats
+from tensorgrad.viz.letters import ems, fitted
+from tensorgrad.viz.places import beside
+from tensorgrad.viz.words import brief, elide, short_bytes, short_flops, short_number, short_shape
+
+INK, SLATE, GREY, LINE, PAPER = "#0F172A", "#334155", "#64748B", "#94A3B8", "#FFFFFF"
+VALUE, GRADIENT, KEPT = "#2563EB", "#EA580C", "#0E7490"
+TITLES = {  # by the family of an op, or the kind of another card
+    "linalg": "#4F46E5",
+    "elementwise": "#475569",
+    "activation": "#0D9488",
+    "reduction": "#0891B2",
+    "view": "#64748B",
+    "": SLATE,
+    "parameter": "#6D28D9",
+    "input": "#047857",
+    "constant": "#64748B",
+    "module": INK,
+    "rule": "#7C2D12",
+    "gradient": "#C2410C",
+}
+FILLS = {"parameter": "#F5F3FF", "input": "#ECFDF5", "constant": "#F8FAFC", "loss": INK, "gradient": "#FFF7ED"}
+BORDERS = {
+    "parameter": "#C4B5FD",
+    "input": "#6EE7B7",
+    "constant": "#CBD5E1",
+    "loss": INK,
+    "op": "#CBD5E1",
+    "module": "#94A3B8",
+    "rule": "#FDBA74",
+    "gradient": "#FB923C",
+}
+TAGS = {"parameter": "#7C3AED", "input": "#059669", "constant": "#64748B"}  # of the word that says the kind
+HEALTH = {  # by level: letters, fill, border
+    "note": (GREY, "", ""),
+    "low": ("#B45309", "#FFFBEB", "#FCD34D"),
+    "bad": ("#B91C1C", "#FEF2F2", "#FCA5A5"),
+}
+ORIGIN = "#DC2626"  # border of the card that trouble comes from
+VERDICTS = {"right": ("#ECFDF5", "#10B981"), "wrong": ("#FEE2E2", "#DC2626"), "inconclusive": ("#F1F5F9", "#94A3B8")}
+USUAL = {(1, "right"), (1, "−"), (1, "÷"), (1, "exponent")}  # roles of arguments that are not said
+
+PAD_X, PAD_Y = 12.0, 8.0
+SPACE = 6.0  # between the pieces of a row
+LABEL, BARS, HIGH = 24.0, 84.0, 15.0  # of a histogram: what is before it, its width and height
+NARROWEST, WIDEST = 112.0, 264.0
+LINES, FINDINGS = 5, 3  # of formulas and of findings, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text in one look."""
+
+    words: str
+    color: str = SLATE
+    size: float = 10.0
+    mono: bool = False
+    bold: bool = False
+
+    def width(self) -> float:
+        """Return about how wide it is, rather too much than too little."""
+        return self.size * ems(self.words, self.mono, self.bold)
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A small histogram, and what it is of."""
+
+    label: str
+    color: str
+    counts: tuple[int, ...]
+
+    def width(self) -> float:
+        """Return how wide it is, with its label."""
+        return LABEL + BARS
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A spot of colour, as in a legend."""
+
+    color: str
+    size: float = 9.0
+
+    def width(self) -> float:
+        """Return how wide it is."""
+        return self.size
+
+
+Row = tuple[Text | Bars | Dot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a card says, and its colours; the same for other boxes with rows in them."""
+
+    rows: tuple[Row, ...]
+    fill: str
+    border: str
+    stroke: float = 1.1
+    dashed: bool = False
+    width: float = 0.0
+    tooltip: str = ""
+    marked: int = -1  # number of a row on red ground
+
+    @property
+    def height(self) -> float:
+        """Return how high it is."""
+        return 2 * PAD_Y + sum(map(row_height, self.rows))
+
+
+def row_height(row: Row) -> float:
+    """Return how high a row is."""
+    return max([HIGH + 4 if isinstance(piece, Bars) else math.ceil(piece.size * 1.4) for piece in row], default=6)
+
+
+def row_width(row: Row) -> float:
+    """Return how wide a row is."""
+    return sum([piece.width() for piece in row]) + SPACE * max(0, len(row) - 1)
+
+
+def looks(ir: GraphIR) -> dict[str, Look]:
+    """Return what each card says, by id; all are as wide as the widest, up to a limit."""
+    paths = scope_paths(ir)
+    sides = beside(ir)
+    roles = {
+        edge.source: edge.role
+        for edge in ir.edges
+        if sides.get(edge.source, ("",))[0] == edge.target and (edge.argument, edge.role) not in USUAL
+    }
+    first = next((finding.card for finding in ir.findings if finding.level == "bad"), "")
+    made = {
+        card.id: look(card, ir.detail, paths.get(card.scope, ""), roles.get(card.id, ""), first) for card in ir.cards
+    }
+    needed = max((row_width(row) for one in made.values() for row in one.rows), default=0.0) + 2 * PAD_X
+    width = math.ceil(min(max(needed, NARROWEST), WIDEST))
+    return {id: fit(one, width) for id, one in made.items()}
+
+
+def fit(look: Look, width: float) -> Look:
+    """Return a look of a given width: what is too long for it is shortened."""
+    room = width - 2 * PAD_X
+    return replace(look, rows=tuple([fit_row(row, room) for row in look.rows]), width=width)
+
+
+def fit_row(row: Row, room: float) -> Row:
+    """Return a row of at most that width: its longest text is shortened, and what then has no room left out."""
+    while row and row_width(row) > room:
+        texts = [piece for piece in row if isinstance(piece, Text)]
+        if not texts:
+            return ()
+        longest = max(texts, key=Text.width)
+        left = (room - row_width(row) + longest.width()) / longest.size
+        at = row.index(longest)
+        if left >= 4.0 or len(texts) == 1:
+            shorter = replace(longest, words=fitted(longest.words, max(left, 0.0), longest.mono, longest.bold))
+            return (*row[:at], shorter, *row[at + 1 :])
+        row = tuple([piece for piece in row if piece is not texts[-1]])
+    return row
+
+
+def scope_paths(ir: GraphIR) -> dict[str, str]:
+    """Return what the names of a scope's parameters begin with, by id."""
+    paths: dict[str, str] = {}
+    for scope in ir.scopes:
+        outer = paths.get(scope.parent, "")
+        paths[scope.id] = outer if scope.kind == "repeat" else f"{outer}.{scope.title}" if outer else scope.title
+    return paths
+
+
+# What a card says
+def look(card: Card, detail: str, path: str, role: str, origin: str) -> Look:
+    """Return what a card says, as wide as it is.
+
+    path: what the names in its scope begin with.   role: what it is for.   origin: id of the card trouble comes from.
+    """
+    rows = {"loss": loss_rows, "rule": rule_rows, "gradient": gradient_rows, "module": module_rows}.get(
+        card.kind, plain_rows
+    )(card, detail, path, role)
+    fill, border, stroke = FILLS.get(card.kind, PAPER), BORDERS[card.kind], 1.1
+    worst = worst_level(card.findings)
+    if worst in ("low", "bad"):
+        _, fill, border = HEALTH[worst]
+        stroke = 3.0 if card.id == origin else 1.3
+        border = ORIGIN if card.id == origin else border
+    if card.verdict:
+        fill, border = VERDICTS[card.verdict]
+        stroke = 2.5 if card.verdict == "wrong" else 1.1
+    if card.kind == "loss":
+        fill = INK  # under white letters
+    rows += [(Text("wrong derivative", VERDICTS["wrong"][1], 10, bold=True),)] * (card.verdict == "wrong")
+    rows += finding_rows(card, dark=card.kind == "loss")
+    dashed = card.kind == "constant" or (card.family == "view" and card.kind in ("op", "rule"))
+    return Look(tuple(rows), fill, border, stroke, dashed, tooltip=tooltip(card))
+
+
+def worst_level(findings: Iterable[Finding]) -> str:
+    """Return the worst level of findings, "" of none."""
+    levels = {finding.level for finding in findings}
+    return next((level for level in ("bad", "low", "note") if level in levels), "")
+
+
+def plain_rows(card: Card, detail: str, path: str, role: str) -> list[Row]:
+    """Return the rows of an op or a leaf."""
+    head = Text(shown_title(card, path), TITLES[card.family if card.kind == "op" else card.kind], 14, bold=True)
+    called = [Text(f"→ {elide(card.name, 60)}", GREY, 10)] if card.name and card.kind == "op" else []
+    note = [Text(elide(card.note, 60), SLATE, 10, mono=True)] if card.note else []
+    tags = [word for word in (card.kind, role) if word] if card.kind in TAGS else []
+    small = [Text(" · ".join(dict.fromkeys(w for w in tags if w != head.words)), TAGS.get(card.kind, GREY), 9.5)]
+    first: Row = (head, *called, *[text for text in small if text.words])
+    beside = len(first) == 1 and row_width((*first, *note)) <= 200
+    rows: list[Row] = [(*first, *note)] if beside else [first, *[tuple(note)] * bool(note)]
+    rows.append(shape_row(card))
+    if card.value is not None:
+        rows.append((Text(f"= {short_number(card.value, 5)}", SLATE, 10, mono=True),))
+    if detail != "shapes":
+        rows += value_rows(card) + gradient_bars(card)
+    return rows + cost_rows(card, detail)
+
+
+def shown_title(card: Card, path: str) -> str:
+    """Return the title of a card in a scope, without what names of the scope begin with."""
+    short = card.title.removeprefix(f"{path}.") if path else card.title
+    return elide(short or card.title, 60) or "unnamed"
+
+
+def shape_row(card: Card) -> Row:
+    """Return the row with dtype, shape and size."""
+    shape = Text(short_shape(card.dtype, card.shape), SLATE, 10.5, mono=True)
+    return (shape, *[Text(size, GREY, 9.5) for size in [short_bytes(card.bytes)] if size])
+
+
+def value_rows(card: Card) -> list[Row]:
+    """Return the histogram of a card's values; nothing if they are not known or are one number."""
+    s = card.stats
+    if s is None or card.value is not None or s.size < 1:
+        return []
+    if s.nans or s.infinities:
+        return [bars_row(s, "val", VALUE, f"{brief(s.least)} … {brief(s.greatest)}" if s.counts else "no finite value")]
+    if s.classes is not None:
+        return [bars_row(s, "val", VALUE, f"{s.classes} value{'s' * (s.classes != 1)}")]
+    return [bars_row(s, "val", VALUE, f"μ {brief(s.mean)}", f"σ {brief(s.deviation)}")]
+
+
+def gradient_bars(card: Card) -> list[Row]:
+    """Return the histogram of a card's gradient; nothing if it is not known."""
+    s = card.gradient
+    if s is None or s.size < 1:
+        return []
+    return [bars_row(s, "∂ℒ", GRADIENT, f"rms {brief(s.rms)}" if s.counts else "no finite value")]
+
+
+def bars_row(s: Stats, label: str, color: str, *words: str) -> Row:
+    """Return a histogram with figures beside it."""
+    return (Bars(label, color, s.counts), *[Text(figure, GREY, 9.5) for figure in words])
+
+
+def cost_rows(card: Card, detail: str) -> list[Row]:
+    """Return the formula, what is kept, the cost and the line."""
+    place = [Text(f"{elide(card.line.file, 40)}:{card.line.number}", GREY, 9.5, mono=True)] if card.line else []
+    if detail != "full":
+        return [tuple(place)] if place and any(f.level != "note" for f in card.findings) else []
+    rows = formula_rows(card)
+    cost = [] if card.flops is None else [Text(short_flops(card.flops), GREY, 9.5)]
+    if card.kept:
+        rows.append((Text("keeps", KEPT, 9.5), Text(kept_words(card), KEPT, 9.5, bold=True)))
+    return [*rows, (*cost, *place)] if cost or place else rows
+
+
+def formula_rows(card: Card) -> list[Row]:
+    """Return what the rules of a card compute, a row for each argument."""
+    lines = [(Text(elide(line, 100), "#9A3412", 10, mono=True),) for line in card.formula]
+    more = len(lines) - LINES
+    return [*lines[:LINES], (Text(f"and {more} more", GREY, 9.5),)] if more > 0 else [*lines]
+
+
+def kept_words(card: Card) -> str:
+    """Return what a step keeps for its rules."""
+    return ", ".join(f"{elide(kept.what, 24)} {short_bytes(kept.bytes)}".strip() for kept in card.kept[:4]) + (
+        f", {len(card.kept) - 4} more" if len(card.kept) > 4 else ""
+    )
+
+
+def finding_rows(card: Card, dark: bool = False) -> list[Row]:
+    """Return what was found about the health of a card, a row each."""
+    rows: list[Row] = []
+    for finding in card.findings[:FINDINGS]:
+        color = "#FCA5A5" if dark else HEALTH[finding.level][0]
+        rows.append((Text(elide(finding.words, 80), color, 10.5, bold=finding.level != "note"),))
+    more = len(card.findings) - FINDINGS
+    return [*rows, (Text(f"and {more} more", GREY, 9.5),)] if more > 0 else rows
+
+
+def loss_rows(card: Card, detail: str, _path: str, _role: str) -> list[Row]:
+    """Return the rows of the loss: its value is large."""
+    head = [Text(elide(card.title, 60), "#93C5FD", 11)]
+    head += [Text(f"→ {elide(card.name, 60)}", "#E2E8F0", 11)] if card.name and card.name != card.title else []
+    note = [Text(elide(card.note, 60), LINE, 9.5, mono=True)] if card.note else []
+    known = short_number(card.value, 5) if card.value is not None else "not computed"
+    place = [Text(f"{elide(card.line.file, 40)}:{card.line.number}", LINE, 9.5, mono=True)] if card.line else []
+    last = Text(short_shape(card.dtype, card.shape), LINE, 9.5, mono=True)
+    return [
+        (*head, *note),
+        (Text(known, PAPER, 22 if card.value is not None else 13, bold=True),),
+        (last, *(place if detail == "full" else [])),
+    ]
+
+
+def rule_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
+    """Return the rows of a rule: formula, what it reads, what is added up, and the gradient."""
+    head: Row = (Text(shown_title(card, path), TITLES["rule"], 13, bold=True), Text("vjp", "#B45309", 9.5))
+    rows: list[Row] = [head]
+    if card.note.startswith("seed"):
+        rows.append((Text(elide(card.note, 60), GREY, 9.5),))
+    rows += formula_rows(card)
+    if card.kept:
+        rows.append((Text("reads", KEPT, 9.5), Text(kept_words(card), KEPT, 9.5, bold=True)))
+    if card.paths > 1:
+        rows.append((Text(f"⊕ {card.paths} paths are added up", GRADIENT, 9.5, bold=True),))
+    return rows + (gradient_bars(card) if detail != "shapes" else [])
+
+
+def gradient_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
+    """Return the rows of what arrives at a parameter."""
+    before, sign, name = card.title.rpartition("∂")
+    name = name.removeprefix(f"{path}.") if path else name
+    title = elide(f"{before}{sign}{name}", 60)
+    rows: list[Row] = [(Text(title, TITLES["gradient"], 13, bold=True),), shape_row(card)]
+    s = card.gradient
+    if detail != "shapes" and s is not None and s.size:
+        rows.append(bars_row(s, "∂ℒ", GRADIENT, f"norm {brief(s.norm)}" if s.counts else "no finite value"))
+    if card.ratio is not None:
+        rows.append((Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True)))
+    return rows
+
+
+def module_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
+    """Return the rows of a folded scope: what it is, how large, and its health."""
+    times = [Text(f"×{card.times:,}", SLATE, 12, bold=True)] if card.times > 1 else []
+    head: Row = (Text(shown_title(card, path), INK, 14, bold=True), *times)
+    note = [(Text(elide(card.note, 60), GREY, 10),)] if card.note else []
+    size = [f"{card.count:,} step{'s' * (card.count != 1)}"]
+    size += [f"{card.parameters:,} params"] if card.parameters else []
+    size += [short_flops(card.flops)] if card.flops else []
+    rows: list[Row] = [head, *note, (Text(" · ".join(size), GREY, 9.5),), shape_row(card)]
+    if detail != "shapes":
+        rows += value_rows(card) + gradient_bars(card)
+    if card.ratio is not None:
+        rows.append((Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True)))
+    return rows
+
+
+def tooltip(card: Card) -> str:
+    """Return the card in one line."""
+    facts = [card.kind, card.title, card.name, short_shape(card.dtype, card.shape), card.note]
+    facts += [f"{card.line.file}:{card.line.number}"] if card.line else []
+    facts += [f"{finding.words}. {finding.why}" for finding in card.findings]
+    return elide(" · ".join(dict.fromkeys(filter(None, facts))), 300)
+
+
+def sizes(shown: Mapping[str, Look]) -> dict[str, tuple[float, float]]:
+    """Return the width and height of each card."""
+    return {id: (one.width, one.height) for id, one in shown.items()}

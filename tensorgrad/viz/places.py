@@ -1,0 +1,98 @@
+"""Turns a graph into boxes, links and groups, and has them arranged: leaves on the row of what reads them."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from tensorgrad.viz.ir import GraphIR
+from tensorgrad.viz.layout import Arranged, Box, Group, Link, arrange
+from tensorgrad.viz.mirror import mirrored
+
+TITLE = 26.0  # height of the strip that a scope's title stands in
+STRAIGHT, USUAL, ASIDE = 3.0, 1.0, 0.5  # weights of links on the main path, of others, of those from leaves
+STACK = 3  # leaves that stand on one side of their consumer; further ones stand above it
+LEAVES = ("parameter", "input", "constant")
+
+Point = tuple[float, float]
+Side = Literal["left", "right"]
+Sides = dict[str, tuple[str, Side]]  # of a card that stands beside another: that, and on which side of it
+
+
+def arranged(ir: GraphIR, sizes: Mapping[str, tuple[float, float]], titles: Mapping[str, float]) -> Arranged:
+    """Return the places of cards and scopes, and the corners of edges, in the order of `ir.edges`.
+
+    sizes: width and height of each card, by id.   titles: width of each scope's title, by id.
+    A parameter stands on the row of its consumer, where both are in the same scope, and the main path is straight.
+    In the view of both passes a rule stands on the row of its step, in a mirror image of the forward pass to the right,
+    whose scopes are called as `mirrored_scopes` says.
+
+    >>> from tensorgrad.viz.ir import Card, Edge
+    >>> w, y = (Card(id, kind, id, id, (2,), "f64", 16) for id, kind in (("w", "parameter"), ("y", "op")))
+    >>> places = arranged(GraphIR([w, y], [Edge("w", "y", 0)]), {"w": (80, 40), "y": (80, 40)}, {})
+    >>> places.boxes["y"].y - places.boxes["w"].y
+    76.0
+    """
+    if ir.view == "both":
+        return mirrored(ir, sizes, titles, in_one)
+    return in_one(ir, sizes, titles)
+
+
+def in_one(ir: GraphIR, sizes: Mapping[str, tuple[float, float]], titles: Mapping[str, float]) -> Arranged:
+    """Return the arrangement of a graph without halves."""
+    sides = beside(ir)
+    main = main_path(ir, sides)
+    kinds = {card.id: card.kind for card in ir.cards}
+    boxes = [Box(card.id, *sizes[card.id], card.scope, *sides.get(card.id, ())) for card in ir.cards]
+    links = [
+        Link(
+            edge.source,
+            edge.target,
+            STRAIGHT if main.get(edge.source) == edge.target else ASIDE if kinds[edge.source] in LEAVES else USUAL,
+        )
+        for edge in ir.edges
+    ]
+    groups = [Group(scope.id, scope.parent, TITLE, titles.get(scope.id, 0.0)) for scope in ir.scopes]
+    return arrange(boxes, links, groups)
+
+
+def beside(ir: GraphIR) -> Sides:
+    """Return which leaves stand on the row of their first consumer, and which gradients on that of their rule."""
+    cards = {card.id: card for card in ir.cards}
+    sides: Sides = {}
+    placed = set[str]()
+    for target, edges in ir.incoming().items():
+        sources = list(dict.fromkeys(edge.source for edge in edges))
+        if cards[target].kind == "gradient" and sources:
+            if ir.view == "backward" or cards[target].of in sides:  # with both passes, where its leaf does
+                sides[target] = (sources[-1], "left")
+            continue
+        free = [s for s in sources if cards[s].kind in LEAVES and s not in placed]
+        if sources and len(free) == len(sources) and not cards[target].forgotten:
+            # the path begins here: one of them stands above
+            free.remove(next((s for s in free if cards[s].kind == "input"), free[0]))
+        placed.update(sources)
+        left = dict.fromkeys(("left", "right"), STACK)
+        for s in free:
+            side: Side = "left" if cards[s].kind == "parameter" else "right"
+            if cards[s].scope == cards[target].scope and left[side]:
+                sides[s] = (target, side)
+                left[side] -= 1
+    return sides
+
+
+def main_path(ir: GraphIR, sides: Sides) -> dict[str, str]:
+    """Return the longest way to the root, or in the backward view from it: for each card on it, the next."""
+    depth: dict[str, int] = {}
+    longest: dict[str, str] = {}
+    for target, edges in ir.incoming().items():
+        sources = [e.source for e in edges if sides.get(e.source, ("",))[0] != target and target not in sides]
+        if sources:
+            longest[target] = max(sources, key=depth.__getitem__)  # of equals the first
+        depth[target] = 1 + max((depth[s] for s in sources), default=0)
+    main: dict[str, str] = {}
+    if not ir.cards:
+        return main
+    here = max(depth, key=depth.__getitem__) if ir.view == "backward" else ir.cards[-1].id
+    while here in longest:
+        main[longest[here]] = here
+        here = longest[here]
+    return main

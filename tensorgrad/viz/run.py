@@ -1,0 +1,254 @@
+"""Runs a function once for its picture: keeps all values, and in which call of a module or function each step was."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType, FrameType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorgrad.autograd import history
+from tensorgrad.creation import tensor
+from tensorgrad.errors import Stamp, foreign_to_users, name_of
+from tensorgrad.graph import Tensor, raw
+from tensorgrad.node import Node, enable_grad, tick
+from tensorgrad.op import OPS
+from tensorgrad.trace import Trace, switch, tracing
+from tensorgrad.trees import is_module, leaves, parts, replaced
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of a module or function while the picture's function ran."""
+
+    title: str
+    note: str  # of a module: what it is
+    parent: int  # place of the call around it in the list of all; -1 for none
+    module: bool
+    steps: int = 0  # recorded directly in it
+
+
+class Input(NamedTuple):
+    """An array that the picture's function was given."""
+
+    name: str
+    array: Any
+    whole: bool  # it is an argument, not a part of one
+
+
+@dataclass(slots=True)
+class Run:
+    """What a function did."""
+
+    y: Tensor  # its result
+    title: str
+    since: int  # what was recorded before belongs to others
+    calls: list[Call] = field(default_factory=list)
+    where: dict[int, int] = field(default_factory=dict)  # the call that recorded a step, by the step's number
+    inputs: list[Input] = field(default_factory=list)
+    given: dict[Node, Input] = field(default_factory=dict)  # those that have a node
+
+    def input(self, value: Any) -> Input | None:
+        """Return the input that an array is, or a part of, as in a loop over one."""
+        for given in self.inputs:
+            if given.array is value:
+                return given
+        for name, array, _ in self.inputs:
+            if isinstance(value, np.ndarray) and isinstance(array, np.ndarray) and value.base is not None:
+                owner = array if array.base is None else array.base
+                if value.base is array or value.base is owner:
+                    return Input(part_of(name, array, value), value, False)
+        return None
+
+
+def part_of(name: str, array: Any, part: Any) -> str:
+    """Return what a view of an array is called: `xs[2]`, if it is one item of it.
+
+    >>> xs = np.zeros((3, 2))
+    >>> part_of("xs", xs, xs[2]), part_of("xs", xs, xs[:, 0])
+    ('xs[2]', 'part of xs')
+    """
+    if array.ndim and part.shape == array.shape[1:] and part.strides == array.strides[1:] and array.strides[0]:
+        i, rest = divmod(address(part) - address(array), array.strides[0])
+        if not rest and 0 <= i < len(array):
+            return f"{name}[{i}]"
+    return f"part of {name}"
+
+
+def address(array: Any) -> int:
+    """Return where an array's memory begins."""
+    return int(array.__array_interface__["data"][0])
+
+
+class Calls(Trace):
+    """A trace that notes for each step in which calls it was recorded."""
+
+    def __init__(self, f: Any) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self.where: dict[int, int] = {}
+        self.frames: dict[int, tuple[FrameType, int]] = {}  # with the frames, whose identities are else used again
+        self.composed: set[CodeType] = set()
+        self.known = 0  # entries of the table when that was looked up: families of rules come when they are needed
+        self.paths: dict[int, str] = {}  # of modules, by identity
+        self.uses: dict[str, int] = {}
+        self.root = f
+        self.outermost: FrameType | None = None
+
+    def recorded(self, frame: FrameType, number: Stamp) -> None:
+        """Note in which call a step is recorded."""
+        place = self.call_of(frame.f_back)
+        if place >= 0:
+            self.where[number] = place
+            self.calls[place].steps += 1
+
+    def call_of(self, frame: FrameType | None) -> int:
+        """Return the innermost call that a frame is in, -1 if it is in none but the function of the picture."""
+        new: list[FrameType] = []
+        place = -1
+        while frame is not None and frame is not self.outermost:
+            if id(frame) in self.frames:
+                place = self.frames[id(frame)][1]
+                break
+            new.append(frame)
+            frame = frame.f_back
+        for inner in reversed(new):
+            call = self.described(inner, place)
+            if call is not None:
+                self.calls.append(call)
+                place = len(self.calls) - 1
+            self.frames[id(inner)] = (inner, place)
+        return place
+
+    def described(self, frame: FrameType, parent: int) -> Call | None:
+        """Return the call that a frame is, if it is one to be shown."""
+        code = frame.f_code
+        module = frame.f_locals.get("self") if code.co_name == "forward" else None
+        if is_module(module):
+            if module is self.root:
+                self.paths |= paths_in(module)
+                return None
+            if id(module) not in self.paths:
+                outer = type(module).__name__.lower()
+                self.paths |= {key: f"{outer}.{path}" if path else outer for key, path in paths_in(module).items()}
+            return Call(self.numbered(self.paths[id(module)]), kind_of(module), parent, True)
+        if len(OPS) != self.known:
+            self.known = len(OPS)
+            self.composed = {op.forward.__code__ for op in OPS.values() if op.kind == "composite"} | functions_of_nn()
+        if code in self.composed:
+            return Call(code.co_name, "", parent, False)
+        if foreign_to_users(code.co_filename) or code.co_name.startswith("<"):
+            return None
+        if getattr(self.root, "__code__", None) is code and parent < 0:
+            return None
+        return Call(code.co_name, "", parent, False)
+
+    def numbered(self, path: str) -> str:
+        """Return a path, and from its second use on which use it is."""
+        self.uses[path] = self.uses.get(path, 0) + 1
+        return path if self.uses[path] == 1 else f"{path} ({self.uses[path]})"
+
+
+def functions_of_nn() -> set[CodeType]:
+    """Return the code of the activations and losses: some take several steps."""
+    found: set[CodeType] = set()
+    for name in ("tensorgrad.nn.functional", "tensorgrad.nn.losses"):
+        known = vars(sys.modules[name]).values() if name in sys.modules else ()
+        found |= {f.__code__ for f in known if isinstance(f, FunctionType) and not f.__name__.startswith("_")}
+    return found
+
+
+def paths_in(module: Any) -> dict[int, str]:
+    """Return the path of each module in a module, by identity; that of itself is empty."""
+    found: dict[int, str] = {}
+    waiting: list[tuple[str, Any]] = [("", module)]
+    seen = set[int]()
+    while waiting:
+        path, value = waiting.pop()
+        inside = parts(value)
+        if inside is None or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if is_module(value):
+            found.setdefault(id(value), path)
+        waiting += [(f"{path}.{key}" if path else str(key), item) for key, item in inside.items()]
+    return found
+
+
+def kind_of(module: Any) -> str:
+    """Return what a module is, as in Linear(64 → 32)."""
+    words = module.describe()
+    return f"{type(module).__name__}({words})" if words else type(module).__name__
+
+
+def run(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Run:
+    """Return what `f(*inputs)` does: one run, with everything kept, of a function whose gradients are of interest.
+
+    If nothing in it requires a gradient, it is run again with inputs that do.
+    Raises TypeError if `f` returns no tensor, ValueError if it returns several of which none came of all the others.
+    """
+    known = argument_names(f, len(inputs))
+    made = once(f, inputs, known)
+    if made is None:
+        lifted = {}
+        for path, value in leaves(inputs):
+            array = value.data if isinstance(value, Tensor) else np.asarray(value)
+            if array.dtype.kind in "fc":
+                lifted[path] = tensor(array, requires_grad=True)
+        made = once(f, replaced(inputs, lifted), known) if lifted else None
+    if made is None:
+        raise TypeError(
+            f"there is no graph to draw: {name_of(f)} returned nothing that depends on a tensor that requires a "
+            "gradient, nor on a floating input. Pass the arrays it computes with, or make its weights with "
+            "tg.tensor(..., requires_grad=True)"
+        )
+    return made
+
+
+def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str]) -> Run | None:
+    """Return what a function does, if its result depends on something that requires a gradient."""
+    calls = Calls(f)
+    since = tick()
+    token = tracing.set(calls)
+    switch(+1)
+    try:
+        calls.outermost = sys._getframe()
+        with enable_grad():
+            out = f(*inputs)
+    finally:
+        switch(-1)
+        tracing.reset(token)
+        calls.frames.clear()
+        calls.outermost = None
+    tensors = {t.node: t for _, t in leaves(out) if isinstance(t, Tensor) and t.node is not None}
+    if not tensors:
+        return None
+    newest = min(tensors, key=lambda node: node.seq)  # numbers of nodes count down
+    if not tensors.keys() <= set(history(newest, since=since)):
+        raise ValueError(
+            f"{name_of(f)} returned {len(tensors)} tensors, of which none came of all the others: draw one of them, "
+            "as in tg.draw(lambda *inputs: f(*inputs)[0], ...)"
+        )
+    made = Run(tensors[newest], name_of(f) if name_of(f) != "<lambda>" else "", since, calls.calls, calls.where)
+    for path, value in leaves(inputs):
+        name = known[path[0]] + "".join(f"[{key!r}]" for key in path[1:])
+        name = (value.name if isinstance(value, Tensor) else "") or name
+        found = Input(name, raw(value), len(path) == 1)
+        if isinstance(value, Tensor) and value.node is not None:
+            made.given[value.node] = found
+        if hasattr(found.array, "shape"):
+            made.inputs.append(found)
+    return made
+
+
+def argument_names(f: Callable[..., Any], n: int) -> list[str]:
+    """Return what a function calls its first n arguments."""
+    try:
+        parameters = list(inspect.signature(getattr(f, "forward", f) if is_module(f) else f).parameters.values())
+    except (TypeError, ValueError):  # a function that is not written in Python
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    spread = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), "input")
+    return names[:n] + [f"{spread}[{i}]" for i in range(n - len(names))]
