@@ -18,7 +18,7 @@ from tensorgrad.viz.page import to_html
 from tensorgrad.viz.stats import stats
 
 sys.path.append(str(Path(__file__).parent))
-from random_graphs import HOSTILE, irs
+from random_graphs import HOSTILE, chain, irs
 
 LARGEST = 150_000  # bytes of the page of the small network below: a page is mailed, and kept beside a result
 ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -131,6 +131,10 @@ def test_page_holds_each_card_and_each_link_once(ir):
     assert len(data["cards"]) == len(ir.cards)
     at = {card.id: i for i, card in enumerate(ir.cards)}
     assert [link["ends"] for link in data["edges"]] == [[at[e.source], at[e.target]] for e in ir.edges]
+
+
+def test_long_chain_has_a_page():
+    assert len(held(to_html(chain(["tanh", "add"], 1500)))["cards"]) == 3001
 
 
 def test_page_shows_forward_graphs_only():
@@ -560,6 +564,15 @@ def test_narrow_page_has_its_panel_as_a_sheet(browser, tmp_path):
     finally:
         reader.context.close()
     assert reader.wrong == []
+
+
+def test_large_graph_is_drawn_as_it_comes_into_sight(reader):
+    page = reader.reads(chain(["tanh", "add"], 700))
+    count = "document.querySelectorAll('.inside').length"
+    assert page.locator(".face").count() == 1401 and 0 < page.evaluate(count) < 200
+    reader.press("End")
+    current = page.locator(".item.current")
+    assert current.locator(".inside .name").text_content() == "tanh" and current.locator(".face").is_visible()
 
 
 def test_printed_page_shows_the_whole_graph_and_no_controls(reader):

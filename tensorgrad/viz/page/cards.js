@@ -8,8 +8,8 @@ const OVERLAYS = {
 const KINDS = { parameter: "parameter", input: "input", constant: "constant", op: "operation", loss: "loss", module: "folded" };
 const LEVELS = { bad: "serious", low: "mild", note: "note" };
 const most = { // what bars of cost are measured by
-  flops: Math.max(1, ...cards.map((c) => c.flops || 0), ...scopes.map((x) => (x.card && x.card.flops) || 0)),
-  bytes: Math.max(1, ...cards.map((c) => c.size || 0)),
+  flops: [...cards, ...scopes.map((x) => x.card)].reduce((top, card) => Math.max(top, (card && card.flops) || 0), 1),
+  bytes: cards.reduce((top, card) => Math.max(top, card.size || 0), 1),
 };
 
 function toneOf(item) { // the class that colours a card
@@ -92,8 +92,8 @@ function warning(x, y, level) {
 
 function second(item, card, room) { // the line below the title
   if (item >= inner) {
-    const words = [card.count ? plural(card.count, "step") : "no steps", card.parameters ? plural(card.parameters, "parameter") : card.sig];
-    return [label(words.join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
+    const times = scopes[item - inner].times, words = [times ? `×${times}` : "", card.count ? plural(card.count, "step") : "no steps", card.parameters ? plural(card.parameters, "parameter") : card.sig];
+    return [label(words.filter(Boolean).join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
   }
   const sig = fitted(card.sig, "mono", room);
   const at = LEFT + widthOf(sig, "mono") + 8;

@@ -91,6 +91,7 @@ function update() { // brings everything up to the state
       state.overlay === "health" && made.box && !["bad", "low"].includes(worst(cardOf(item))) && toneOf(item) !== "loss" && "well"];
     change(made.g, "class", names.filter(Boolean).join(" "));
     change(made.g, "tabindex", item === state.focus ? "0" : "-1");
+    change(made.g, "aria-current", item === current ? "step" : "false");
     change(made.g, "aria-selected", String(item === state.selected));
   }
   paint();

@@ -54,8 +54,8 @@ $("play").addEventListener("click", () => play(!playing));
 $("previous").addEventListener("click", () => step(state.step - 1));
 $("next").addEventListener("click", () => step(state.step + 1));
 $("slider").addEventListener("input", (event) => step(Number(event.target.value)));
-$("fold").addEventListener("click", () => { refold(() => scopes.forEach((_, x) => foldable[x] && state.folded.add(x))); fit(0.72); say("All scopes folded"); });
-$("unfold").addEventListener("click", () => { refold(() => state.folded.clear()); fit(0.72); say("All scopes unfolded"); });
+$("fold").addEventListener("click", () => { refold(() => scopes.forEach((_, x) => foldable[x] && state.folded.add(x))); fit(0.6); say("All scopes folded"); });
+$("unfold").addEventListener("click", () => { refold(() => state.folded.clear()); fit(0.6); say("All scopes unfolded"); });
 $("closer").addEventListener("click", () => zoom(1.25));
 $("farther").addEventListener("click", () => zoom(0.8));
 $("fit").addEventListener("click", () => fit());
@@ -71,8 +71,8 @@ function keepView() { // what was in the middle stays there
   size = [canvas.clientWidth, canvas.clientHeight];
 }
 let screenTheme = "";
-addEventListener("beforeprint", () => { screenTheme = document.documentElement.dataset.theme; theme("light"); paint(true); });
-addEventListener("afterprint", () => theme(screenTheme));
+addEventListener("beforeprint", () => { screenTheme = document.documentElement.dataset.theme; theme("light"); inspect(); paint(true); });
+addEventListener("afterprint", () => { theme(screenTheme); inspect(); });
 
 // ---- Begin
 
@@ -85,7 +85,7 @@ $("overlays").append(...Object.entries(OVERLAYS).map(([value, words]) =>
 theme(dark.matches ? "dark" : "light");
 setOverlay("values");
 build();
-fit(0.72);
+fit(0.6);
 update();
 keepView();
 requestAnimationFrame(() => canvas.classList.toggle("moving", !calm.matches && shown.size < 300)); // from here on folds move

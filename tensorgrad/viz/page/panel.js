@@ -50,7 +50,7 @@ function heatmap(heat, kind, words) {
     image.data[4 * i + 3] = 255;
   });
   context.putImageData(image, 0, 0);
-  return h("figure", { class: "heat" }, map, h("figcaption", {}, `${kind}, up to ±${heat.scale}`));
+  return h("figure", { class: "heat" }, map, h("figcaption", {}, heat.scale === "0" ? `${kind}, all 0` : `${kind}, up to ±${heat.scale}`));
 }
 
 function goTo(item, words, tone = "") { // a button that leads to a card

@@ -189,7 +189,8 @@ function last(list) {
 }
 
 function boundsOf(boxes) {
-  const low = [0, 1].map((axis) => Math.min(...boxes.map((b) => b[axis])));
-  const high = [0, 1].map((axis) => Math.max(...boxes.map((b) => b[axis] + b[axis + 2])));
-  return boxes.length ? [low[0], low[1], high[0] - low[0], high[1] - low[1]] : [0, 0, 1, 1];
+  if (!boxes.length) return [0, 0, 1, 1];
+  const least = (i) => boxes.reduce((low, box) => Math.min(low, box[i]), Infinity);
+  const most = (i) => boxes.reduce((high, box) => Math.max(high, box[i] + box[i + 2]), -Infinity);
+  return [least(0), least(1), most(0) - least(0), most(1) - least(1)];
 }
