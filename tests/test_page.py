@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope
 from tensorgrad.viz.page import to_html
+from tensorgrad.viz.passes import fold
 from tensorgrad.viz.stats import stats
 
 sys.path.append(str(Path(__file__).parent))
@@ -288,6 +289,15 @@ def test_scopes_are_folded_at_first_if_told_so(reader):
     reader.reads(network(), frozenset(["fc1", "ce"]))
     assert {"fc1", "cross_entropy"} <= {re.split("[ ,]", c["title"])[0] for c in reader.facts()["cards"]}
     assert len(reader.facts()["cards"]) == 8
+
+
+def test_graph_that_was_folded_before_is_shown_as_it_is(reader):
+    page = reader.reads(fold(network(), ["fc1"]))
+    assert "2 steps · 2,080 parameters" in named(reader.facts(), "fc1")["text"]
+    page.click(".item[aria-label^=fc1]")
+    assert "2 steps" in page.inner_text("#panel") and "Values that leave it" in page.inner_text("#panel")
+    reader.press("End")
+    assert page.inner_text("#telling").split("\n") == ["step 8 / 8", "fc1 pulls back those of its parameters"]
 
 
 def test_search_marks_matches_opens_scopes_and_counts(reader):

@@ -91,8 +91,10 @@ function warning(x, y, level) {
 }
 
 function second(item, card, room) { // the line below the title
-  if (item >= inner) {
-    const times = scopes[item - inner].times, words = [times ? `×${times}` : "", card.count ? plural(card.count, "step") : "no steps", card.parameters ? plural(card.parameters, "parameter") : card.sig];
+  if (card.kind === "module") {
+    const { times } = item < inner ? card : scopes[item - inner];
+    const words = [times ? `×${times}` : "", card.count ? plural(card.count, "step") : "no steps",
+      card.parameters ? plural(card.parameters, "parameter") : card.sig];
     return [label(words.filter(Boolean).join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
   }
   const sig = fitted(card.sig, "mono", room);
@@ -148,7 +150,7 @@ function cost(item, card, state, room) {
     s("rect", { class: "trough", x: LEFT, y, width: room, height: 6, rx: 3 }),
     part > 0 ? s("rect", { class: `measure ${tone}`, x: LEFT, y, width: Math.max(6, room * part), height: 6, rx: 3 }) : null];
   const log = (n, top) => (n ? Math.max(0.03, Math.log(1 + n) / Math.log(1 + top)) : 0);
-  const leaf = card.kind !== "op" && card.kind !== "loss" && item < inner;
+  const leaf = !["op", "loss", "module"].includes(card.kind);
   const words = [
     leaf ? "" : card.flops === undefined ? "FLOPs not known" : inUnits(card.flops, "FLOP"),
     card.bytes || "size not known", card.keptBytes ? `keeps ${inUnits(card.keptBytes, "", 1024)}` : ""].filter(Boolean);

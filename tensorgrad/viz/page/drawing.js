@@ -21,7 +21,7 @@ function readingOrder() { // visible items row by row: the title of a scope come
 function spoken(item) {
   if (now.frames.has(item - inner)) return `${titleOf(item)} ${noteOf(item)}`.trim();
   const card = cardOf(item), found = (card.findings || []).map(([level, words]) => `${LEVELS[level]}: ${words}`);
-  return [titleOf(item), noteOf(item), item < inner ? card.sig : plural(card.count || 0, "step"),
+  return [titleOf(item), noteOf(item), card.kind === "module" ? plural(card.count || 0, "step") : card.sig,
     item < inner ? KINDS[card.kind] : "folded", card.value, ...found].filter(Boolean).join(", ");
 }
 

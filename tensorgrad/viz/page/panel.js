@@ -104,8 +104,9 @@ function aboutItem(item) {
   const card = cardOf(item), scope = item < inner ? null : scopes[item - inner];
   const path = pathOf(item).map((x) => scopes[x].title), tone = toneOf(item);
   const kind = scope ? scope.kind : KINDS[card.kind];
+  const many = card.kind === "module";
   const facts = [
-    scope ? plural(card.count || 0, "step") : card.sig, scope ? card.sig : "", card.bytes,
+    many ? plural(card.count || 0, "step") : card.sig, many ? card.sig : "", card.bytes,
     card.parameters ? plural(card.parameters, "parameter") : ""].filter(Boolean);
   const step = item < inner ? stepOf[item] : 0;
   const heats = [card.stats && card.stats.heat ? heatmap(card.stats.heat, "value", "values") : null,
@@ -117,12 +118,12 @@ function aboutItem(item) {
     card.verdict ? h("p", { class: `alarm ${card.verdict === "wrong" ? "bad" : card.verdict === "right" ? "good" : "low"}` }, `gradient check: ${card.verdict}`) : null,
     card.kind === "loss" && card.value !== undefined ? h("p", { class: "large" }, card.value) : null,
     (card.findings || []).length ? section("Health", findingsOf(card.findings)) : null,
-    section(scope ? "Values that leave it" : "Values", aboutValues(card)),
-    section(scope ? "Their gradient" : `Gradient ∂/∂${called(item)}`, aboutGradient(item, card),
+    section(many ? "Values that leave it" : "Values", aboutValues(card)),
+    section(many ? "Their gradient" : `Gradient ∂/∂${called(item)}`, aboutGradient(item, card),
       card.ratio === undefined ? null : figures([["gradient / values, by norm", card.ratio]])),
     heats.length ? section("Maps", h("div", { class: "heats" }, heats), h("p", { class: "soft" }, "Means of blocks. Colour: above 0. Dark: below 0.")) : null,
     (card.formula || []).length ? section(step ? `Backward, step ${step} of ${steps.length}` : "Backward", h("div", { class: "formula", tabindex: "0", role: "group", "aria-label": "formulas" }, card.formula.map((line) => h("div", {}, line)))) : null,
-    scope || card.kind === "op" || card.kind === "loss" ? section("Cost", figures([
+    many || card.kind === "op" || card.kind === "loss" ? section("Cost", figures([
       ["forward", card.flops === undefined ? "not known" : inUnits(card.flops, "FLOP")], ["result", card.bytes || "not known"]]),
     (card.kept || []).length ? h("p", { class: "kept" }, "keeps for backward: ", card.kept.map(([what, bytes]) => `${what} ${bytes}`.trim()).join(" · ")) : null) : null,
     section("Line", card.line ? [h("p", { class: "soft" }, `${card.line[0]}:${card.line[1]}`), sourceOf(card.line)] : missing("The line was not recorded.")),
