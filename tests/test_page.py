@@ -1,5 +1,6 @@
 """The interactive page, as a file, and as a browser shows it and a reader uses it."""
 
+import itertools
 import json
 import re
 import shutil
@@ -150,7 +151,9 @@ def test_scope_that_is_not_there_cannot_be_folded():
 
 # ---- The page in a browser
 
-FACTS, CONTRAST = ((Path(__file__).parent / f"page_{name}.js").read_text("utf-8") for name in ("facts", "contrast"))
+FACTS, CONTRAST, CROSSED = (
+    (Path(__file__).parent / f"page_{name}.js").read_text("utf-8") for name in ("facts", "contrast", "crossed")
+)
 
 
 @pytest.fixture(scope="module")
@@ -289,6 +292,24 @@ def test_scopes_are_folded_at_first_if_told_so(reader):
     reader.reads(network(), frozenset(["fc1", "ce"]))
     assert {"fc1", "cross_entropy"} <= {re.split("[ ,]", c["title"])[0] for c in reader.facts()["cards"]}
     assert len(reader.facts()["cards"]) == 8
+
+
+def test_no_link_runs_over_a_card_whatever_is_folded(reader):
+    page = reader.reads(network())
+    shown = set()
+    for folds in itertools.product([False, True], repeat=4):
+        page.evaluate("document.querySelector('#unfold').click()")
+        for name in itertools.compress(["fc2", "fc1", "mlp", "cross_entropy"], folds):
+            page.locator(f".item.title[aria-label^={name}]").dispatch_event("click")
+        facts = reader.facts()
+        check_drawing(facts)
+        assert page.evaluate(CROSSED) == []
+        straight = [
+            c["box"][0] + c["box"][2] / 2 for c in facts["cards"] if re.match("x|mlp|relu|cross|mean", c["title"])
+        ]
+        assert max(straight) - min(straight) < 1  # the main path
+        shown.add(len(facts["cards"]))
+    assert len(shown) > 6
 
 
 def test_graph_that_was_folded_before_is_shown_as_it_is(reader):

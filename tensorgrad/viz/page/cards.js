@@ -94,7 +94,7 @@ function second(item, card, room) { // the line below the title
   if (card.kind === "module") {
     const { times } = item < inner ? card : scopes[item - inner];
     const words = [times ? `×${times}` : "", card.count ? plural(card.count, "step") : "no steps",
-      card.parameters ? plural(card.parameters, "parameter") : card.sig];
+      card.parameters && !noteOf(item).includes("parameter") ? plural(card.parameters, "parameter") : card.sig];
     return [label(words.filter(Boolean).join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
   }
   const sig = fitted(card.sig, "mono", room);
