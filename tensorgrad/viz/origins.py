@@ -11,6 +11,7 @@ import numpy as np
 from tensorgrad import traps
 from tensorgrad.op import OPS, Op
 from tensorgrad.values import IN_DATA, IN_LEAF
+from tensorgrad.viz.cards import scope_paths
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Level, Stats
 
 INVERSE: dict[str, np.ufunc] = {  # of functions that overflow: of the largest number, what they overflow above
@@ -28,12 +29,19 @@ class Wiring:
     """The cards of a graph by id, and the edges along which values go."""
 
     cards: dict[str, Card]
+    paths: dict[str, str]  # what the names in a scope begin with, by its id
     into: dict[str, list[Edge]]
     out: dict[str, list[Edge]]
 
     def arguments(self, card: Card) -> list[Card]:
         """Return the cards of what a step reads."""
         return [self.cards[edge.source] for edge in self.into[card.id]]
+
+    def name(self, card: Card) -> str:
+        """Return what to call a card in a sentence."""
+        path = self.paths.get(card.scope, "") if card.kind == "parameter" else ""
+        name = card.name or (f"the result of {card.title}" if card.kind in ("op", "loss") else card.title)
+        return name if not path or name.startswith(f"{path}.") else f"{path}.{name}"
 
 
 def wiring(ir: GraphIR) -> Wiring:
@@ -45,7 +53,7 @@ def wiring(ir: GraphIR) -> Wiring:
         if edge.kind == "value":
             into[edge.target].append(edge)
             out[edge.source].append(edge)
-    return Wiring(cards, into, out)
+    return Wiring(cards, scope_paths(ir), into, out)
 
 
 def lost(stats: Stats | None) -> bool:
@@ -104,7 +112,7 @@ def how_made(card: Card, graph: Wiring) -> str:
     op, stats = op_of(card.title), card.stats
     arguments = graph.arguments(card)
     if op is None or stats is None or any(a.stats is None for a in arguments):
-        return sentence("", given(arguments))
+        return sentence("", given(arguments, graph))
     dtype = dtype_of(card.dtype)
     arrays = tuple(typical(a.stats, dtype_of(a.dtype)) for a in arguments if a.stats)
     element = np.array(np.nan if stats.nans else np.inf, dtype)[()]
@@ -118,14 +126,16 @@ def how_made(card: Card, graph: Wiring) -> str:
         edge = float(INVERSE[card.title](np.finfo(dtype).max))
         top = arguments[0].stats
         what = f"{card.title} overflows {dtype} above {edge:.3g}"
-        return sentence(f"{name_of(arguments[0])} is up to {top.greatest:.3g}, but {what}" if top else what, "", cure)
-    return sentence(what, given(arguments), cure)
+        return sentence(
+            f"{graph.name(arguments[0])} is up to {top.greatest:.3g}, but {what}" if top else what, "", cure
+        )
+    return sentence(what, given(arguments, graph), cure)
 
 
-def given(arguments: list[Card]) -> str:
+def given(arguments: list[Card], graph: Wiring) -> str:
     """Return the ranges of what a step was given."""
     known = [(a, a.stats) for a in arguments if a.stats and a.stats.counts]
-    return ", ".join(dict.fromkeys(f"{name_of(a)} is {s.least:.3g} to {s.greatest:.3g}" for a, s in known))
+    return ", ".join(dict.fromkeys(f"{graph.name(a)} is {s.least:.3g} to {s.greatest:.3g}" for a, s in known))
 
 
 # Gradients
@@ -159,9 +169,13 @@ def how_steep(card: Card, behind: list[Card], graph: Wiring) -> str:
             for elements in itertools.product(*arrays):
                 if traps.match((*traps.STEEP.get(op.fn, ()), *traps.MADE.get(op.fn, ())), elements):
                     what, cure = traps.steep(op.fn, elements, 0.0 if discarded else 1.0, term)
-                    return sentence(f"in the derivative of {user.title}, {what}", given(arguments), cure)
+                    return sentence(f"in the derivative of {user.title}, {what}", given(arguments, graph), cure)
     users = " and ".join(dict.fromkeys(user.title for user in behind[:3]))
-    return sentence(f"what arrives at {users} is finite, what the rule returns is not", given([card])) if users else ""
+    return (
+        sentence(f"what arrives at {users} is finite, what the rule returns is not", given([card], graph))
+        if users
+        else ""
+    )
 
 
 # Words
@@ -170,11 +184,6 @@ def sentence(what: str, details: str, cure: str = "") -> str:
     text = f"{what}: {details}" if what and details else what or details
     text = f"{text[0].upper()}{text[1:]}. " if text else ""
     return f"{text}{'Cure: ' if cure else ''}{cure}".strip().replace("\n  ", " ")
-
-
-def name_of(card: Card) -> str:
-    """Return what to call a card in a sentence."""
-    return card.name or (f"the result of {card.title}" if card.kind in ("op", "loss") else card.title)
 
 
 def short(x: float) -> str:
