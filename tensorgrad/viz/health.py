@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
 from tensorgrad.viz.layers import along_layers, feeds_weights, without_gradient
-from tensorgrad.viz.origins import Found, Wiring, given, in_gradients, in_values, short, wiring
+from tensorgrad.viz.origins import Found, Wiring, given, in_gradients, in_parameters, in_values, short, wiring
 
 ROWS = 32  # a unit that is 0 in fewer rows may be alive: a fair coin shows 32 times the same side once in 4e9
 SOME_DEAD, DEAD, MOST_DEAD = 0.1, 0.25, 0.5  # of the units; ten layers of relu begin with a fifth in the last ones
@@ -34,8 +34,7 @@ def examine(ir: GraphIR) -> GraphIR:
         return ir
     graph = wiring(ir)
     found = list(in_values(ir, graph))
-    if not broken(found):
-        found += in_gradients(ir, graph)
+    found += in_parameters(ir) if broken(found) else in_gradients(ir, graph)
     if not broken(found):
         found += along_layers(ir, graph)
         found += without_gradient(ir, graph)

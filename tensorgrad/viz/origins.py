@@ -86,19 +86,25 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
     for card in ir.cards:
         before = any(tainted[edge.source] for edge in graph.into[card.id])
         tainted[card.id] = lost(card.stats) if card.stats is not None else before
-    harmless = bool(ir.cards) and not tainted[ir.cards[-1].id]
+    last = ir.cards[-1]
+    harmless = not tainted[last.id]
+    origins: list[Card] = []
     for card in ir.cards:
         if card.stats is None or not lost(card.stats):
             continue
         made = card.kind in ("op", "loss", "module")
         gone = harmless and not card.stats.nans
-        level: Level = ("low" if made else "note") if gone else "bad"
+        level: Level = "bad" if not gone else "low" if made else "note"
+        words = amount(card.stats)
         if any(tainted[edge.source] for edge in graph.into[card.id]):
-            yield card.id, Finding("note" if gone else "bad", amount(card.stats), card=card.id), False
-        else:
-            origin = "" if level == "note" else "origin: "
-            why = how_made(card, graph) if made else how_given(card) if card.stats.nans else ""
-            yield card.id, Finding(level, f"{origin}{amount(card.stats)}", why, card.id), level != "note"
+            words += f", from {origins[0].name or origins[0].title}" if card is last and len(origins) == 1 else ""
+            yield card.id, Finding("note" if gone else "bad", words, card=card.id), False
+            continue
+        why = how_made(card, graph) if made else how_given(card) if card.stats.nans else ""
+        if level != "note":
+            origins.append(card)
+            words = f"origin: {words}"
+        yield card.id, Finding(level, words, why, card.id), level != "note"
 
 
 def how_given(card: Card) -> str:
@@ -153,6 +159,13 @@ def in_gradients(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
             yield card.id, Finding("bad", words, card=card.id), False
         else:
             yield card.id, Finding("bad", f"origin: {words}", how_steep(card, behind, graph), card.id), True
+
+
+def in_parameters(ir: GraphIR) -> Iterator[Found]:
+    """Yield the parameters whose gradients are NaN or infinite because values are."""
+    for card in ir.cards:
+        if card.kind == "parameter" and card.gradient is not None and lost(card.gradient):
+            yield card.id, Finding("bad", f"{amount(card.gradient)} in the gradient", card=card.id), False
 
 
 def how_steep(card: Card, behind: list[Card], graph: Wiring) -> str:
