@@ -88,7 +88,7 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
         tainted[card.id] = lost(card.stats) if card.stats is not None else before
     last = ir.cards[-1]
     harmless = not tainted[last.id]
-    origins: list[Card] = []
+    origins: set[str] = set()  # what they are called
     for card in ir.cards:
         if card.stats is None or not lost(card.stats):
             continue
@@ -97,12 +97,12 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
         level: Level = "bad" if not gone else "low" if made else "note"
         words = amount(card.stats)
         if any(tainted[edge.source] for edge in graph.into[card.id]):
-            words += f", from {origins[0].name or origins[0].title}" if card is last and len(origins) == 1 else ""
+            words += f", from {min(origins)}" if card is last and len(origins) == 1 else ""
             yield card.id, Finding("note" if gone else "bad", words, card=card.id), False
             continue
         why = how_made(card, graph) if made else how_given(card) if card.stats.nans else ""
         if level != "note":
-            origins.append(card)
+            origins.add(card.name or card.title)
             words = f"origin: {words}"
         yield card.id, Finding(level, words, why, card.id), level != "note"
 
