@@ -287,11 +287,15 @@ def fail(g, _y, x):
     raise RecursionError(x)
 
 
+def nothing(g, _y, x):
+    return None
+
+
 def choose(g, _y, x):
     return g if x.sum() > 0 else -g
 
 
-@pytest.mark.parametrize("rule", [grow, fail, choose])
+@pytest.mark.parametrize("rule", [grow, fail, nothing, choose])
 def test_a_rule_that_cannot_be_written_down_is_named(rule):
     @tg.primitive(rule)
     def mine(x):

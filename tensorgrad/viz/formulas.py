@@ -128,7 +128,9 @@ def line(name: str, shape: Shape | None, ways: Sequence[Callable[[], Any]], call
 
 
 def side(name: str, shape: Shape | None, term: Any) -> str:
-    """Return what stands behind the name of a gradient."""
+    """Return what stands behind the name of a gradient; raises TypeError if the term is none."""
+    if not isinstance(term, Noted | np.ndarray | np.generic | int | float | complex):
+        raise TypeError(f"a gradient is an array or a number, got {type(term).__name__}")
     if isinstance(term, Noted) and term.added is not None:
         place, node = term.added
         return f"{place} += {written(node)}"
