@@ -374,9 +374,9 @@ def unrolled(block: list[str], times: int, own: bool = False, shared: bool = Fal
 
 def test_a_loop_is_found_and_each_of_its_blocks_has_a_scope():
     found = repeats(unrolled(["matmul", "add", "tanh"], 4))
-    assert [(s.title, s.note, s.times, s.parent) for s in found.scopes] == [
-        ("matmul → add → tanh", "×4", 4, ""),
-        *[(str(i), "", 1, found.scopes[0].id) for i in (1, 2, 3, 4)],
+    assert [(s.title, s.times, s.parent) for s in found.scopes] == [
+        ("matmul → add → tanh", 4, ""),
+        *[(str(i), 1, found.scopes[0].id) for i in (1, 2, 3, 4)],
     ]
     homes = Counter(card.scope for card in found.cards)
     assert [homes[scope.id] for scope in found.scopes] == [0, 3, 3, 3, 3]
@@ -435,6 +435,7 @@ def test_repetitions_change_nothing_but_scopes_and_can_each_be_folded(ir):
     assert sound(found)
     assert [replace(card, scope="") for card in found.cards] == [replace(card, scope="") for card in ir.cards]
     assert found.edges == ir.edges
+    assert repeats(found) == found
     for scope in folded_repeats(found):
         folded = fold(found, [scope])
         assert folded.notes == ir.notes
@@ -471,7 +472,7 @@ def test_blocks_that_are_wired_differently_are_no_repetition():
 
 def test_three_sums_in_a_row_are_no_loop_and_six_are():
     assert repeats(unrolled(["add"], 3)).scopes == []
-    assert [scope.note for scope in repeats(unrolled(["add"], 6)).scopes] == ["×6"]
+    assert [scope.times for scope in repeats(unrolled(["add"], 6)).scopes] == [6]
 
 
 def test_a_loop_begins_where_its_first_line_is():
@@ -479,6 +480,25 @@ def test_a_loop_begins_where_its_first_line_is():
     lines = {"b": 3, "c": 4, "a": 5}
     cards = [replace(card, line=Line("net.py", lines.get(card.title, 9))) for card in ir.cards]
     assert repeats(replace(ir, cards=cards)).scopes[0].title == "b → c → a"
+
+
+def test_a_loop_that_ends_in_the_loss_is_whole_and_the_loss_stays_a_card():
+    ir = unrolled(["exp", "add"], 5)
+    ends = replace(ir, cards=[*ir.cards[:-2], replace(ir.cards[-2], kind="loss")], edges=ir.edges[:-1])
+    found = repeats(ends)
+    assert found.scopes[0].times == 5
+    assert [(card.kind, card.count) for card in fold(found, folded_repeats(found)).cards[1:]] == [
+        ("module", 9),
+        ("loss", 1),
+    ]
+
+
+def test_a_block_of_layers_is_titled_by_their_kinds():
+    kinds = [("fc", "Linear(3 → 3)"), ("7", "2,080 parameters"), ("fc1.", "")]
+    layers = [Scope(f"s{i}", f"{kinds[i % 3][0]}{i}", note=kinds[i % 3][1]) for i in range(9)]
+    cards = [op("n", title="exp"), *(op(f"n{i}", f"s{i}") for i in range(9))]
+    ir = GraphIR(cards, [Edge(a.id, b.id, 0) for a, b in pairwise(cards)], layers)
+    assert repeats(ir).scopes[0].title == "Linear → 71 → fc"
 
 
 def test_loops_within_loops_are_found():

@@ -27,7 +27,7 @@ def module(id: str, scope: Scope, cards: Sequence[Card], output: Card) -> Card:
         output.shape,
         output.dtype,
         output.bytes,
-        note=scope.note.removeprefix(f"×{scope.times}").removeprefix(" · ") if scope.kind == "repeat" else scope.note,
+        note=scope.note,
         scope=scope.parent,
         value=output.value,
         stats=output.stats,

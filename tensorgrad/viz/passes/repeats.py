@@ -1,5 +1,6 @@
 """Finds what is repeated, layers or the steps of a loop, and draws scopes around it."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,10 +38,13 @@ def repeats(ir: GraphIR) -> GraphIR:
 
     Layers that do the same, whose titles differ in numbers alone, and the blocks of an unrolled loop: the same
     steps, shapes and notes, wired in the same way among each other and to the block before. Of a loop each block
-    gets a scope of its own, called 1, 2, … Parameters and constants move along if nothing else reads them.
+    gets a scope of its own, called 1, 2, … Parameters and constants move along if nothing else reads them. A graph
+    in which repetitions were found before is returned as it is.
     Raises ValueError if the graph is no forward graph.
     """
     forward_only(ir, "repeats")
+    if folded_repeats(ir):
+        return ir
     steps = line_up(ir)
     taken = {scope.id for scope in ir.scopes}
     made: list[Scope] = []
@@ -174,11 +178,11 @@ def add_scope(steps: Steps, items: Sequence[Item], found: Repetition, parent: st
     n = len(steps.ir.cards)
     inside = [steps.scopes[item - n] for item in items if item >= n]
     title = " → ".join(names(steps, items[: found.block]))
-    note = f"×{found.times}"
+    note = ""  # how often is shown by itself
     if found.block == 1 and inside:
         titles = [elide(f"{outer(steps, s)}{s.title}", LONGEST) for s in (inside[0], inside[-1])]
         title = " … ".join(dict.fromkeys(titles))
-        note += f" · {inside[0].note}" if inside[0].note else ""
+        note = inside[0].note if len({scope.note for scope in inside}) == 1 else ""
     return Scope(fresh(f"r{steps.start[items[0]]}", taken), title, "repeat", note, parent, found.times)
 
 
@@ -197,8 +201,10 @@ def names(steps: Steps, items: Sequence[Item]) -> list[str]:
             name = steps.ir.cards[item].title
         else:
             scope = steps.scopes[item - n]
-            kind = scope.note.partition("(")[0].strip()  # "Linear(64 → 32)" is one of many of its kind
-            name = kind or without_numbers(f"{outer(steps, scope)}{scope.title}").strip("#.") or scope.title
+            kind = re.match(r"(\w+)\(", scope.note)  # "Linear(64 → 32)" is one of many of its kind
+            name = (
+                kind[1] if kind else without_numbers(f"{outer(steps, scope)}{scope.title}").strip("#.") or scope.title
+            )
         name = elide(name, LONGEST)
         if not found or found[-1] != name:
             found.append(name)

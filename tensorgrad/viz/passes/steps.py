@@ -160,7 +160,8 @@ def tokens(ir: GraphIR, scopes: list[Scope], items: list[list[Item]]) -> list[in
     numbers = []
     for c in ir.cards:
         reads = tuple((edge.argument, at[edge.source].shape, at[edge.source].dtype) for edge in into[c.id])
-        numbers.append(token((c.kind, c.title, remark(c), c.shape, c.dtype, c.count, reads)))
+        kind = "op" if c.kind == "loss" else c.kind  # the last step of a loop may be the root
+        numbers.append(token((kind, c.title, remark(c), c.shape, c.dtype, c.count, reads)))
     numbers += [-1] * len(scopes)
     for k in range(len(scopes) - 1, 0, -1):  # what is inside comes first
         what = without_numbers(scopes[k].title), scopes[k].kind, scopes[k].note
