@@ -201,11 +201,23 @@ def test_a_folded_card_sums_up_what_is_in_it():
     )
     assert fc.kept == (Kept("x", 50), Kept("W", 48))
     assert fc.ratio == 6 / 5
-    assert [f.words for f in fc.findings] == ["3 NaN", "in 2 of 3 steps: 2 of 4 units dead"]
+    assert [f.words for f in fc.findings] == ["3 NaN", "in 2 of 3 steps: up to 2 of 4 units dead"]
     assert (fc.line, fc.shape, fc.stands_for) == (Line("net.py", 3), (3,), "s")
     assert (loss.value, loss.scope) == (2.5, "")
     assert fold(ir, ["s"]).edges == [Edge("x", fc.id, 0, count=2), Edge(fc.id, "l", 0)]
     assert fold(ir, ["s"]).findings == [Finding("bad", "3 NaN", card=fc.id)]
+
+
+def test_findings_that_differ_in_numbers_are_told_as_one_with_the_greatest():
+    dead = [(Finding("low", f"{n} of 16 units dead", f"{n} units"),) for n in (2, 11, 4)]
+    far = (Finding("low", "gradient 3e-7× the weights"),)
+    w = Card("w", "parameter", "w", "w", (3,), "f64", 24, scope="s", findings=far)
+    cards = [w, replace(w, id="v"), op("a", "s"), *(op("bcd"[i], "s", "relu", findings=f) for i, f in enumerate(dead))]
+    ir = wired([*cards, op("e", "s", "relu")], [Scope("s", "f")], "wa", "va", "ab", "bc", "cd", "de")
+    assert fold(ir, ["s"]).cards[0].findings == (
+        Finding("low", "in 2 of 2 parameters: gradient 3e-7× the weights"),
+        Finding("low", "in 3 of 4 relu: up to 11 of 16 units dead", "11 units"),
+    )
 
 
 def test_many_kinds_of_findings_are_told_as_how_many_more_there_are():
