@@ -505,6 +505,16 @@ def test_a_loop_that_ends_in_the_loss_is_whole_and_the_loss_stays_a_card():
     ]
 
 
+def test_a_loop_may_start_from_a_number():
+    ir = unrolled(["exp", "add"], 5, shared=True)
+    cards = [replace(card, note="+ 0.0") if card.id == "0.1" else card for card in ir.cards]
+    sums = [Edge(f"{t}.1", f"{t + 1}.1", 1) for t in range(4)]  # each adds to the one before, the first to 0.0
+    found = repeats(replace(ir, cards=cards, edges=[*ir.edges, *sums]))
+    assert (found.scopes[0].title, found.scopes[0].times) == ("exp → add", 5)
+    other = [replace(card, note="+ 0.0", title="exp") if card.id == "0.1" else card for card in ir.cards]
+    assert repeats(replace(ir, cards=other, edges=[*ir.edges, *sums])).scopes[0].times == 4
+
+
 def test_a_block_of_layers_is_titled_by_their_kinds():
     kinds = [("fc", "Linear(3 → 3)"), ("7", "2,080 parameters"), ("fc1.", "")]
     layers = [Scope(f"s{i}", f"{kinds[i % 3][0]}{i}", note=kinds[i % 3][1]) for i in range(9)]

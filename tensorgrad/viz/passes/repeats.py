@@ -8,7 +8,7 @@ from tensorgrad.viz.ir import GraphIR, Scope
 from tensorgrad.viz.passes.fold import forward_only, fresh
 from tensorgrad.viz.passes.nesting import moved_to
 from tensorgrad.viz.passes.periods import FEWEST, periodic
-from tensorgrad.viz.passes.steps import Item, Steps, line_up, without_numbers
+from tensorgrad.viz.passes.steps import Item, Read, Steps, line_up, without_numbers
 from tensorgrad.viz.words import elide
 
 FEWEST_STEPS = 6  # in all blocks, where these are no scopes: three sums in a row are no loop
@@ -102,6 +102,8 @@ def repetitions(steps: Steps, items: Sequence[Item]) -> list[Repetition]:
                 continue
             block = aligned(steps, items, low, high, period)
             for low_, times in alike(steps, items, block, period, (high - block) // period):
+                if times >= FEWEST and all(free[max(low_ - period, 0) : low_]) and begins(steps, items, low_, period):
+                    low_, times = low_ - period, times + 1
                 covered = items[low_ : low_ + period * times]
                 if times >= FEWEST and (len(covered) >= FEWEST_STEPS or max(covered) >= len(steps.ir.cards)):
                     chosen.append(Repetition(low_, period, times))
@@ -150,17 +152,51 @@ def alike(steps: Steps, items: Sequence[Item], low: int, period: int, times: int
 
 def same_reads(steps: Steps, one: int, other: int, start: int, end: int) -> bool:
     """Whether a step reads what the step one block on reads; start and end are those of all blocks."""
-    if len(steps.reads[one]) != len(steps.reads[other]):
+    reads, later = steps.reads[one], steps.reads[other]
+    return len(reads) == len(later) and all(
+        same_read(steps, a, b, other - one, start, end) for a, b in zip(reads, later, strict=True)
+    )
+
+
+def same_read(steps: Steps, one: Read, other: Read, size: int, start: int, end: int) -> bool:
+    """Whether one argument is to a step what another is to the step one block on, which is `size` steps long."""
+    (a, source, what), (b, later, whatever) = one, other
+    x, y = steps.ir.cards[what], steps.ir.cards[whatever]
+    if a != b or (x.shape, x.dtype) != (y.shape, y.dtype):
         return False
-    for (a, source, what), (b, later, whatever) in zip(steps.reads[one], steps.reads[other], strict=True):
-        x, y = steps.ir.cards[what], steps.ir.cards[whatever]
-        if a != b or (x.shape, x.dtype) != (y.shape, y.dtype):
+    if start <= later < end and later - size >= start:
+        return source == later - size  # as far back
+    if start <= source < end:
+        return False
+    return start <= later < end or (x.kind == "parameter") == (y.kind == "parameter")
+
+
+def begins(steps: Steps, items: Sequence[Item], low: int, period: int) -> bool:
+    """Whether the block before the first is one, too, but has numbers where others read the block before: 0.0 + x."""
+    if low < period:
+        return False
+    n = len(steps.ir.cards)
+    start, first = steps.start[items[low - period]], steps.start[items[low]]
+    size = first - start
+    for item, later in zip(items[low - period : low], items[low : low + period], strict=True):
+        one, other = steps.start[item], steps.start[later]
+        if other - one != size or steps.size[item] != steps.size[later]:
             return False
-        expected = one - (other - later)  # as far back
-        if start <= later < end and expected >= start:
-            if source != expected:
+        if steps.tokens[item] != steps.tokens[later]:
+            if item >= n or later >= n or len(steps.reads[one]) == len(steps.reads[other]):
                 return False
-        elif start <= source < end or (not start <= later < end and (x.kind == "parameter") != (y.kind == "parameter")):
+            a, b = steps.ir.cards[item], steps.ir.cards[later]
+            if (a.title, a.shape, a.dtype, a.count) != (b.title, b.shape, b.dtype, b.count):
+                return False
+    for step in range(start, first):
+        reads = {argument: read for read in steps.reads[step] for argument in read[:1]}
+        for read in steps.reads[step + size]:
+            found = reads.pop(read[0], None)
+            if found is None and not start <= read[1] < first:
+                return False
+            if found is not None and not same_read(steps, found, read, size, start, first + size):
+                return False
+        if reads:
             return False
     return True
 
@@ -168,9 +204,8 @@ def same_reads(steps: Steps, one: int, other: int, start: int, end: int) -> bool
 def entering(steps: Steps, start: int, size: int) -> Iterator[int]:
     """Yield the leaves that the first block reads where later ones read the block before: what a loop starts from."""
     for step in range(start, start + size):
-        for (_, source, card), (_, later, _) in zip(steps.reads[step], steps.reads[step + size], strict=True):
-            if source < 0 <= later:
-                yield card
+        carried = {argument for argument, source, _ in steps.reads[step + size] if source >= 0}
+        yield from (card for argument, source, card in steps.reads[step] if source < 0 and argument in carried)
 
 
 def add_scope(steps: Steps, items: Sequence[Item], found: Repetition, parent: str, taken: set[str]) -> Scope:
