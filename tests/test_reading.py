@@ -84,6 +84,30 @@ def test_inputs_within_containers_are_named_by_their_place():
     assert {card.title for card in ir.cards if card.kind == "input"} == {"batch['x']", "batch['more'][1]"}
 
 
+def test_the_items_of_an_input_are_named_and_stand_where_they_are_taken():
+    w = tg.tensor(np.ones(3), requires_grad=True, name="w")
+
+    def cell(x, h):
+        return np.tanh(x * w + h)
+
+    def unrolled(xs):
+        h = 0.0
+        for x in xs:
+            h = cell(x, h)
+        return h.sum()
+
+    ir = draw(unrolled, np.ones((3, 3))).ir
+    inputs = [(card.title, scope_titles(ir, card)) for card in ir.cards if card.kind == "input"]
+    assert inputs == [("xs[0]", ["cell"]), ("xs[1]", ["cell"]), ("xs[2]", ["cell"])]
+
+
+def test_arrays_that_are_no_inputs_are_constants():
+    w, c = tg.tensor(np.ones(3), requires_grad=True, name="w"), np.arange(3.0)
+    kinds = {card.title: card.kind for card in draw(lambda x: (x * w * c).sum(), np.ones(3)).ir.cards}
+    assert kinds["x"] == "input"
+    assert kinds["constant"] == "constant"
+
+
 def test_an_input_that_only_chooses_elements_has_a_card_and_gets_no_gradient():
     w = tg.tensor(np.ones((4, 3)), requires_grad=True, name="w")
     ir = draw(lambda labels: w[np.arange(4), labels].sum(), np.array([0, 2, 1, 1])).ir

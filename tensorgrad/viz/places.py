@@ -62,7 +62,8 @@ def beside(ir: GraphIR) -> Sides:
     for target, edges in ir.incoming().items():
         sources = list(dict.fromkeys(edge.source for edge in edges))
         if cards[target].kind == "gradient" and sources:
-            sides[target] = (sources[-1], "left")
+            if ir.view == "backward" or cards[target].of in sides:  # with both passes, where its leaf does
+                sides[target] = (sources[-1], "left")
             continue
         free = [s for s in sources if cards[s].kind in LEAVES and s not in placed]
         if sources and len(free) == len(sources) and not cards[target].forgotten:

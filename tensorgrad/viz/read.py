@@ -37,9 +37,8 @@ class Known:
     values: dict[Node, Any] = field(default_factory=dict)
     gradients: dict[Node, Any] = field(default_factory=dict)
     statistics: bool = False  # whether the values are looked at
-    given: dict[Node, str] = field(default_factory=dict)  # names of inputs, by their node
-    names: dict[int, str] = field(default_factory=dict)  # and by the identity of their array
-    inputs: list[Any] = field(default_factory=list)  # those arrays
+    run: Run | None = None
+    outside: set[str] = field(default_factory=set)  # cards of what comes from outside of all calls
     verdicts: Mapping[Node, str] = field(default_factory=dict)  # of a gradient check
     files: dict[str, str] = field(default_factory=dict)  # what files are called in the picture, by path
     labels: dict[str, str] = field(default_factory=dict)  # what cards are called in formulas, by id
@@ -64,9 +63,7 @@ def read(
             notes.append(
                 f"no statistics, for there are {len(nodes):,} steps: detail='stats' looks at them all the same"
             )
-    known = Known(verdicts=verdicts, statistics=detail != "shapes")
-    if run:
-        known.given, known.names, known.inputs = run.given, run.names, run.arrays
+    known = Known(verdicts=verdicts, statistics=detail != "shapes", run=run)
     known.values = held.values(y, nodes)
     if known.statistics:
         known.gradients, note = held.gradients(y, nodes, since)
@@ -82,7 +79,10 @@ def read(
         else:
             read_step(node, node is y.node, ids, constants, known, ir)
     ir = replace(ir, sources=sources(known.files, ir.cards), title=run.title if run else ir.cards[-1].name)
-    ir = by_calls(ir, run, {ids[n]: run.where[n.seq] for n in nodes if n.seq in run.where}) if run else by_names(ir)
+    if run is None:
+        ir = by_names(ir)
+    else:
+        ir = by_calls(ir, run.calls, {ids[n]: run.where[n.seq] for n in nodes if n.seq in run.where}, known.outside)
     return replace(ir, notes=(missing(ir) if run is None else []) + notes)
 
 
@@ -117,8 +117,11 @@ def missing(ir: GraphIR) -> list[str]:
 # Cards
 def leaf_card(id: str, node: Node, known: Known) -> Card:
     """Return the card of what came before all steps."""
-    name = known.given.get(node) or getattr(node, "name", None) or ""
-    kind: Kind = "input" if node in known.given or node.op is not None else "parameter"
+    given = known.run.given.get(node) if known.run else None
+    name = given.name if given else getattr(node, "name", None) or ""
+    kind: Kind = "input" if given or node.op is not None else "parameter"
+    if kind == "input" and (given is None or given.whole):
+        known.outside.add(id)
     title = name or ("input" if kind == "input" else "unnamed")
     known.labels[id] = symbol(name or title)
     return card(id, kind, title, node, name=name, **facts(known, node), **line_of(node, known))
@@ -143,7 +146,7 @@ def read_step(
     live = [source is not None and pulls(op, i) for i, source in enumerate(node.inputs)]
     roles = argument_roles(op, len(drawn), sum(map(bool, drawn)))
     edges = [Edge(d, here, i, role, on) for i, (d, role, on) in enumerate(zip(drawn, roles, live, strict=True)) if d]
-    for where, array in in_params(node.params, known.inputs):
+    for where, array in in_params(node.params, known.run):
         if id(array) not in constants:
             constants[id(array)] = f"{here}_{len(drawn) + len(edges)}"
             ir.cards.append(constant_card(constants[id(array)], node, array, known))
@@ -179,8 +182,12 @@ def read_step(
 
 def constant_card(id: str, node: Node, value: Any, known: Known) -> Card:
     """Return the card of an array that a step reads, and that no gradient goes to."""
-    name = known.names.get(id_of(value), "")
-    kind: Kind = "input" if name or begins_path(node, value) else "constant"
+    given = known.run.input(value) if known.run else None
+    name = given.name if given else ""
+    enters = given or ((known.run is None or not known.run.inputs) and begins_path(node, value))
+    kind: Kind = "input" if enters else "constant"
+    if given and given.whole:
+        known.outside.add(id)
     known.labels[id] = symbol(name or kind)
     seen = stats(value) if known.statistics and not isinstance(value, Node) else None
     return card(id, kind, name or kind, value, name=name, stats=seen)
@@ -210,8 +217,10 @@ def facts(known: Known, node: Node) -> dict[str, Any]:
 
 
 def ratio(values: Stats | None, gradient: Stats | None) -> float | None:
-    """Return the norm of a gradient to that of the values; None if one is not known, or all values are 0."""
-    return gradient.norm / values.norm if values is not None and gradient is not None and values.norm else None
+    """Return the norm of a gradient to that of the values; None if one is not known or not finite, or all values 0."""
+    if values is None or gradient is None or gradient.nans + gradient.infinities or not values.norm:
+        return None
+    return gradient.norm / values.norm
 
 
 def number(value: Any) -> Any:
@@ -250,16 +259,12 @@ def pulls(op: Op, argument: int) -> bool:
     return not isinstance(op.vjps, tuple) or argument >= len(op.vjps) or op.vjps[argument] is not None
 
 
-def id_of(value: Any) -> int:
-    """Return the identity of an array; that of a node is none."""
-    return 0 if isinstance(value, Node) else id(value)
-
-
-def in_params(params: Mapping[str, Any], inputs: list[Any]) -> Iterator[tuple[str, Any]]:
+def in_params(params: Mapping[str, Any], run: Run | None) -> Iterator[tuple[str, Any]]:
     """Yield the inputs of the picture's function among the parameters of a step, with the parameter's name.
 
     An index is kept as a copy, which is known by its elements.
     """
+    inputs = [given.array for given in run.inputs] if run else []
     for name, value in params.items() if inputs else ():
         for item in value if isinstance(value, tuple | list) else (value,):
             if isinstance(item, np.ndarray) and item.ndim:

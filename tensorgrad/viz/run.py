@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType, FrameType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,14 @@ class Call:
     steps: int = 0  # recorded directly in it
 
 
+class Input(NamedTuple):
+    """An array that the picture's function was given."""
+
+    name: str
+    array: Any
+    whole: bool  # it is an argument, not a part of one
+
+
 @dataclass(slots=True)
 class Run:
     """What a function did."""
@@ -39,9 +47,39 @@ class Run:
     since: int  # what was recorded before belongs to others
     calls: list[Call] = field(default_factory=list)
     where: dict[int, int] = field(default_factory=dict)  # the call that recorded a step, by the step's number
-    names: dict[int, str] = field(default_factory=dict)  # of the inputs, by the identity of their arrays
-    given: dict[Node, str] = field(default_factory=dict)  # of the inputs that have a node
-    arrays: list[Any] = field(default_factory=list)  # those inputs, so that no other array has their identity
+    inputs: list[Input] = field(default_factory=list)
+    given: dict[Node, Input] = field(default_factory=dict)  # those that have a node
+
+    def input(self, value: Any) -> Input | None:
+        """Return the input that an array is, or a part of, as in a loop over one."""
+        for given in self.inputs:
+            if given.array is value:
+                return given
+        for name, array, _ in self.inputs:
+            if isinstance(value, np.ndarray) and isinstance(array, np.ndarray) and value.base is not None:
+                owner = array if array.base is None else array.base
+                if value.base is array or value.base is owner:
+                    return Input(part_of(name, array, value), value, False)
+        return None
+
+
+def part_of(name: str, array: Any, part: Any) -> str:
+    """Return what a view of an array is called: `xs[2]`, if it is one item of it.
+
+    >>> xs = np.zeros((3, 2))
+    >>> part_of("xs", xs, xs[2]), part_of("xs", xs, xs[:, 0])
+    ('xs[2]', 'part of xs')
+    """
+    if array.ndim and part.shape == array.shape[1:] and part.strides == array.strides[1:] and array.strides[0]:
+        i, rest = divmod(address(part) - address(array), array.strides[0])
+        if not rest and 0 <= i < len(array):
+            return f"{name}[{i}]"
+    return f"part of {name}"
+
+
+def address(array: Any) -> int:
+    """Return where an array's memory begins."""
+    return int(array.__array_interface__["data"][0])
 
 
 class Calls(Trace):
@@ -196,11 +234,12 @@ def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str]) -> Ru
     made = Run(tensors[newest], name_of(f) if name_of(f) != "<lambda>" else "", since, calls.calls, calls.where)
     for path, value in leaves(inputs):
         name = known[path[0]] + "".join(f"[{key!r}]" for key in path[1:])
+        name = (value.name if isinstance(value, Tensor) else "") or name
+        found = Input(name, raw(value), len(path) == 1)
         if isinstance(value, Tensor) and value.node is not None:
-            made.given[value.node] = value.name or name
-        if hasattr(raw(value), "shape"):
-            made.names[id(raw(value))] = (value.name if isinstance(value, Tensor) else "") or name
-            made.arrays.append(raw(value))
+            made.given[value.node] = found
+        if hasattr(found.array, "shape"):
+            made.inputs.append(found)
     return made
 
 

@@ -7,17 +7,18 @@ layers. A module that would take in ops of another gets no scope.
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.run import Run
+from tensorgrad.viz.run import Call
 
 
-def by_calls(ir: GraphIR, run: Run, where: dict[str, int]) -> GraphIR:
+def by_calls(ir: GraphIR, calls: list[Call], where: dict[str, int], outside: set[str]) -> GraphIR:
     """Return a graph with a scope for each call of a module, and each of a function that took several steps.
 
-    where: the call that recorded a card, by the card's id; of those that a call recorded.
+    where: the call that recorded a card, by the card's id; of those that a call recorded.   outside: the cards of
+    arguments, which are drawn outside of all calls. What else is no step is where all that read it are.
     """
-    calls = run.calls
     total = [call.steps for call in calls]
     for i in range(len(calls) - 1, -1, -1):  # inner calls come after outer ones
         if calls[i].parent >= 0:
@@ -44,9 +45,9 @@ def by_calls(ir: GraphIR, run: Run, where: dict[str, int]) -> GraphIR:
     for edge in ir.edges:
         users.setdefault(edge.source, []).append(edge.target)
     for card in ir.cards:
-        if card.id not in home:  # what is no step is where all that read it are
+        if card.id not in home:
             places = {home[id] for id in users.get(card.id, ())}
-            home[card.id] = -1 if card.kind == "input" else common(places, parents)
+            home[card.id] = -1 if card.id in outside else common(places, parents)
     cards = [
         replace(card, scope=f"s{home[card.id]}", title=short(card, paths[home[card.id]]))
         if home[card.id] >= 0
@@ -170,6 +171,7 @@ def enclosed(members: list[str], ir: GraphIR, into: dict[str, list[Edge]], place
     return [id for id in window if id in after and id in before]
 
 
+@lru_cache(maxsize=1024)  # each path is asked for several times, and long ones take long
 def prefixes(path: str) -> list[str]:
     """Return a path and the paths that it begins with, shortest first; none for "".
 
