@@ -117,7 +117,7 @@ class Look:
 
 def row_height(row: Row) -> float:
     """Return how high a row is."""
-    return max([HIGH + 4 if isinstance(piece, Bars) else math.ceil(piece.size * 1.4) for piece in row], default=6)
+    return max([HIGH + 4 if isinstance(piece, Bars) else math.ceil(piece.size * 1.4) for piece in row], default=5)
 
 
 def row_width(row: Row) -> float:
@@ -346,7 +346,7 @@ def module_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
     head: Row = (Text(shown_title(card, path), INK, 14, bold=True), *times)
     note = [(Text(elide(card.note, 60), GREY, 10),)] if card.note else []
     size = [f"{card.count:,} step{'s' * (card.count != 1)}"]
-    size += [f"{card.parameters:,} params"] if card.parameters else []
+    size += [f"{card.parameters:,} params"] if card.parameters and "parameter" not in card.note else []
     size += [short_flops(card.flops)] if card.flops else []
     rows: list[Row] = [head, *note, (Text(" · ".join(size), GREY, 9.5),), shape_row(card)]
     if detail != "shapes":

@@ -24,7 +24,7 @@ from tensorgrad.viz.words import elide, short_bytes, short_flops
 
 DIAGNOSES = 4  # findings that are explained
 AROUND = 2  # lines before and after the one that is marked
-NOTE_WIDTH = 380.0
+NOTE_WIDTH = 460.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def diagnosis(ir: GraphIR, width: float) -> Look | None:
     cards = {card.id: card for card in ir.cards}
     rows: list[Row] = [(Text("diagnosis", INK, 12, bold=True),)]
     for finding in found[:DIAGNOSES]:
-        rows += finding_rows(finding, cards.get(finding.card), width - 2 * PAD_X)
+        rows += [(), *finding_rows(finding, cards.get(finding.card), width - 2 * PAD_X)]
     more = len(found) - DIAGNOSES
     rows += [(Text(f"and {more} more, on the cards", GREY, 10.5),)] if more > 0 else []
     return fit(Look(tuple(rows), "#F8FAFC", "#CBD5E1"), width)
@@ -126,7 +126,9 @@ def origin_note(ir: GraphIR) -> Note | None:
         color = HEALTH["bad"][0] if is_it else SLATE
         code = Text(elide(text, 200).rstrip().replace(" ", "\N{NO-BREAK SPACE}"), color, 10.5, mono=True, bold=is_it)
         rows.append((Text(f"{number:>3}", GREY, 10.5, mono=True), code))
-    rows += [(Text(line, SLATE, 10.5),) for line in wrapped(elide(first.why, 600), (NOTE_WIDTH - 2 * PAD_X) / 10.5, 4)]
+    room = min(max(max(map(row_width, rows)), 300.0), NOTE_WIDTH - 2 * PAD_X)
+    why = wrapped(elide(first.why, 600), room / 10.5, 5)
+    rows += [(), *[(Text(line, SLATE, 10.5),) for line in why]] if why else []
     needed = max(map(row_width, rows)) + 2 * PAD_X
     look = fit(Look(tuple(rows), "#F8FAFC", "#CBD5E1"), min(needed, NOTE_WIDTH))
     return Note(card.id, replace(look, marked=marked))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tensorgrad.viz.cards import GRADIENT, GREY, PAD_Y, SLATE, Look, Row, Text, looks, row_width, sizes
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_x
+from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_place
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note, summary
@@ -141,7 +141,8 @@ def frames(ir: GraphIR, titles: dict[str, Row], groups: dict[str, Place], crowd:
     made: list[Frame] = []
 
     def add(id: str, place: Place, title: Row, fill: str, border: str) -> None:
-        made.append(Frame(id, place, title, title_x(place, row_width(title), crowd), fill, border))
+        x, shown = title_place(place, title, crowd)
+        made.append(Frame(id, place, shown, x, fill, border))
 
     if ir.view == "both":
         ahead: Row = (Text("forward", SLATE, 14, bold=True), Text("values flow down", GREY, 11))
