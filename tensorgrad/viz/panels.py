@@ -2,24 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import (
-    GRADIENT,
-    GREY,
-    HEALTH,
-    INK,
-    PAD_X,
-    SLATE,
-    VALUE,
-    Dot,
-    Look,
-    Row,
-    Text,
-    fit,
-    row_height,
-    row_width,
-)
+from tensorgrad.viz.cards import GRADIENT, GREY, HEALTH, INK, METERS, SLATE, VALUE, gradient_range
 from tensorgrad.viz.ir import Card, Finding, GraphIR
 from tensorgrad.viz.letters import fitted, wrapped
+from tensorgrad.viz.pieces import PAD_X, Dot, Look, Row, Text, fit, row_height, row_width
 from tensorgrad.viz.words import elide, short_bytes, short_flops
 
 DIAGNOSES = 4  # findings that are explained
@@ -80,7 +66,12 @@ def legend(ir: GraphIR, width: float) -> list[Row]:
     for occurs, color, words in entries:
         longer: Row = (*row, Dot(color), Text(words, GREY, 10.5))
         row = longer if occurs and row_width(longer) <= width else row
-    return [row] if row else []
+    powers = gradient_range(ir)
+    if powers is None:
+        return [row] if row else []
+    levels = [(METERS[""], "well"), (METERS["low"], "low"), (METERS["bad"], "bad")]
+    scale = Text(f"bars: rms of ∂ℒ from 1e{powers[0]} to 1e{powers[1]}, on a log scale", GREY, 10.5)
+    return [row, (scale, *[piece for color, word in levels for piece in (Dot(color), Text(word, GREY, 10.5))])]
 
 
 def diagnosis(ir: GraphIR, width: float) -> Look | None:

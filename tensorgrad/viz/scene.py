@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import GRADIENT, GREY, PAD_Y, SLATE, Look, Row, Text, looks, row_width, sizes
+from tensorgrad.viz.cards import GRADIENT, GREY, SLATE, looks, sizes
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
 from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_place
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note, summary
+from tensorgrad.viz.pieces import PAD_Y, Look, Row, Text, row_width
 from tensorgrad.viz.places import arranged
 from tensorgrad.viz.words import elide
 
@@ -80,7 +81,7 @@ class Scene:
 
 def stage(ir: GraphIR) -> Scene:
     """Return the picture of a graph, in figures."""
-    shown = looks(ir)
+    shown = looks(ir, wide=True)
     titles = {scope.id: title_row(scope) for scope in ir.scopes}
     places = arranged(ir, sizes(shown), {id: row_width(row) + 28 for id, row in titles.items()})
     note = origin_note(ir)
