@@ -169,7 +169,8 @@ KNOWN = {
 
 
 def test_every_op_has_a_short_line_for_each_argument():
-    assert {node.op for node, _ in STEPS} >= {op for op in OPS.values() if op.kind == "rules"}
+    ours = {op for op in OPS.values() if op.kind == "rules" and not op.fn.__module__.startswith("test")}
+    assert {node.op for node, _ in STEPS} >= ours  # other tests make entries of their own
     for node, _ in STEPS:
         lines = formula_of(node)
         arguments = sum(source is not None for source in node.inputs)
@@ -624,9 +625,13 @@ def test_a_graph_is_the_same_when_examined_twice():
 
 def test_a_hundred_thousand_steps_are_examined():
     some = Stats(64, mean=0.5, rms=0.5, norm=4.0, least=0.1, greatest=0.9, counts=(64,), units=8)
-    kinds = ["parameter", *["op"] * 100_000]
-    cards = [Card(f"n{i}", kind, "tanh", "", (8, 8), "f32", 256, stats=some) for i, kind in enumerate(kinds)]
-    cards = [replace(card, gradient=replace(some, rms=2.0 ** (i % 900 - 800))) for i, card in enumerate(cards)]
+    gradients = [replace(some, rms=2.0 ** (i - 800)) for i in range(900)]
+    cards = [
+        Card(
+            f"n{i}", "op" if i else "parameter", "tanh", "", (8, 8), "f32", 256, stats=some, gradient=gradients[i % 900]
+        )
+        for i in range(100_001)
+    ]
     edges = [Edge(f"n{i}", f"n{i + 1}", 0) for i in range(100_000)]
     edges += [Edge("n0", f"n{i}", 1) for i in range(2, 100_001)]
     assert examine(GraphIR(cards, edges)).findings

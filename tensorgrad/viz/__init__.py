@@ -11,6 +11,7 @@ import graphviz
 from tensorgrad.errors import trims
 from tensorgrad.graph import Tensor
 from tensorgrad.viz import passes
+from tensorgrad.viz.diff import diff
 from tensorgrad.viz.dot import rendered, to_digraph
 from tensorgrad.viz.health import examine
 from tensorgrad.viz.ir import Detail, GraphIR, View
@@ -66,6 +67,14 @@ class Graph:
         Raises ValueError if there is no such card.
         """
         return Graph(passes.focus(self.ir, what, steps), passes.focus(self.whole, what, steps), self.engine)
+
+    def diff(self, before: "Graph") -> "Graph":
+        """Return this graph with what is not as it was in `before`: values, gradients, shapes, dtypes, steps.
+
+        It is for the same computation at two times, as before and after a step of training, or in two precisions.
+        Values are compared by their rms.   Raises ValueError if the graphs show different views.
+        """
+        return Graph(diff(before.ir, self.ir), diff(before.whole, self.whole), self.engine)
 
     def __str__(self) -> str:
         return to_text(self.ir)

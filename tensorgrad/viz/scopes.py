@@ -7,6 +7,7 @@ layers. A module that would take in ops of another gets no scope.
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
 from tensorgrad.viz.run import Call
@@ -170,6 +171,7 @@ def enclosed(members: list[str], ir: GraphIR, into: dict[str, list[Edge]], place
     return [id for id in window if id in after and id in before]
 
 
+@lru_cache(maxsize=1024)  # each path is asked for several times, and long ones take long
 def prefixes(path: str) -> list[str]:
     """Return a path and the paths that it begins with, shortest first; none for "".
 

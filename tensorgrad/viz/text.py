@@ -6,6 +6,7 @@ from tensorgrad.viz.words import elide, short_figure, short_number, short_shape
 
 MARKS = {"parameter": "○", "input": "○", "constant": "○", "op": "●", "loss": "◉", "module": "▣"}
 MARKS |= {"rule": "●", "gradient": "○"}
+SIGNS = {"note": "·", "low": "⚠", "bad": "✖"}  # of findings
 BARS = "▁▂▃▄▅▆▇█"
 STEPS = ("op", "loss", "module", "rule")
 
@@ -22,7 +23,7 @@ def to_text(ir: GraphIR) -> str:
     def row(card: Card, tail: str = "") -> str:
         shape = short_shape(card.dtype, card.shape)
         verdict = "✗ wrong derivative" if card.verdict == "wrong" else ""
-        found = "  ".join(f"⚠ {finding.words}" for finding in card.findings)
+        found = "  ".join(f"{SIGNS[finding.level]} {finding.words}" for finding in card.findings)
         told = "  ".join(filter(None, [figures(card), card.note, tail, found, verdict]))
         columns = f"{number(card):<{number_width}}  {title(card):<{title_width}}  {shape:<{shape_width}}  {told}"
         return f"  {MARKS[card.kind]}  {columns}".rstrip()
@@ -86,7 +87,7 @@ def bars(stats: Stats, width: int = 8) -> str:
     """Return a histogram in so many characters.
 
     >>> bars(Stats(6, counts=(1, 0, 2, 3)), 4)
-    '▃▁▆█'
+    '▄▁▆█'
     """
     if not stats.counts:
         return "no finite values" if stats.size else "empty"
@@ -119,7 +120,7 @@ def diagnosis(ir: GraphIR) -> list[str]:
     lines = [""] * bool(ir.findings)
     for finding in ir.findings:
         where = f"{mention(cards[finding.card])}: " if finding.card in cards else ""
-        lines.append(f"  ⚠ {where}{finding.words}" + f". {finding.why}" * bool(finding.why))
+        lines.append(f"  {SIGNS[finding.level]} {where}{finding.words}" + f". {finding.why}" * bool(finding.why))
     return lines
 
 
