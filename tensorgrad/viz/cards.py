@@ -127,7 +127,7 @@ def worst_level(findings: Iterable[Finding]) -> str:
 def plain_rows(card: Card, detail: str, path: str, role: str) -> list[Row]:
     """Return the rows of an op or a leaf."""
     head = Text(shown_title(card, path), TITLES[card.family if card.kind == "op" else card.kind], 14, bold=True)
-    called = [Text(f"→ {elide(card.name, 60)}", GREY, 10)] if card.name and card.kind == "op" else []
+    called = [Text(f"→ {elide(card.name, 60)}", GREY, 10)] if card.name.strip() and card.kind == "op" else []
     note = [Text(elide(card.note, 60), SLATE, 10, mono=True)] if card.note else []
     tags = [word for word in (card.kind, role) if word] if card.kind in TAGS else []
     small = [Text(" · ".join(dict.fromkeys(w for w in tags if w != head.words)), TAGS.get(card.kind, GREY), 9.5)]
@@ -145,7 +145,7 @@ def plain_rows(card: Card, detail: str, path: str, role: str) -> list[Row]:
 def shown_title(card: Card, path: str) -> str:
     """Return the title of a card in a scope, without what names of the scope begin with."""
     short = card.title.removeprefix(f"{path}.") if path else card.title
-    return elide(short or card.title, 60) or "unnamed"
+    return elide(short, 60).strip() or "unnamed"
 
 
 def shape_row(card: Card) -> Row:

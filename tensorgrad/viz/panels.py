@@ -70,8 +70,9 @@ def legend(ir: GraphIR, width: float) -> list[Row]:
     if powers is None:
         return [row] if row else []
     levels = [(METERS[""], "well"), (METERS["low"], "low"), (METERS["bad"], "bad")]
-    scale = Text(f"bars: rms of ∂ℒ from 1e{powers[0]} to 1e{powers[1]}, on a log scale", GREY, 10.5)
-    return [row, (scale, *[piece for color, word in levels for piece in (Dot(color), Text(word, GREY, 10.5))])]
+    span = f"from 1e{powers[0]} to 1e{powers[1]}, on a log scale"
+    scale = [Text(words, GREY, 10.5) for words in ("bars: rms of", "∂ℒ", span)]
+    return [row, (*scale, *[piece for color, word in levels for piece in (Dot(color), Text(word, GREY, 10.5))])]
 
 
 def diagnosis(ir: GraphIR, width: float) -> Look | None:

@@ -24,6 +24,7 @@ FRAME, WARM, WARM_FRAME = "#E2E8F0", "#FFFBF5", "#FED7AA"
 WARM_NESTED = ("#FFF7ED", "#FFFBF5")
 PLAIN_EDGE = "#94A3B8"
 ARROWS = {"parameter": "#A78BFA", "input": "#34D399", "constant": "#CBD5E1"}  # by the card that an edge comes from
+THICKEST = 5.0
 KEPT_EDGE, SICK_EDGE = "#0891B2", "#EF4444"
 
 Point = tuple[float, float]
@@ -171,7 +172,7 @@ def route(edge: Edge, cards: dict[str, Card], way: tuple[Point, ...]) -> Route:
     if edge.kind == "kept":
         return Route(way, KEPT_EDGE, 1.2, "4 3")
     carried = cards[edge.target] if source.kind == "loss" or edge.kind == "gradient" else source
-    width = round(0.9 + 0.17 * math.log2(1 + (carried.bytes or 8) / 8), 2)
+    width = round(min(0.9 + 0.17 * math.log2(1 + (carried.bytes or 8) / 8), THICKEST), 2)
     if edge.kind == "gradient":
         return Route(way, GRADIENT, width)
     sick = source.stats is not None and bool(source.stats.nans or source.stats.infinities)
