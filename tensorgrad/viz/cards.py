@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats
 from tensorgrad.viz.pieces import LABEL, PAD_X, Bars, Look, Meter, Piece, Row, Tab, Text, fit, row_width
@@ -69,6 +70,8 @@ def looks(ir: GraphIR, wide: bool = False) -> dict[str, Look]:
     broad: set[str] = set()
     for card in ir.cards:
         path = paths.get(card.scope, "")
+        if ir.view == "both" and card.of:
+            card = replace(card, findings=())  # which are on the card of the step
         if range_ is not None and card.kind == "module":
             broad.add(card.id)
             made[card.id] = framed(card, wide_rows(card, shown_title(card, path), range_), first)
@@ -253,9 +256,7 @@ def gradient_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
     s = card.gradient
     if detail != "shapes" and s is not None and s.size:
         rows.append(bars_row(s, "∂ℒ", GRADIENT, f"norm {brief(s.norm)}" if s.counts else "no finite value"))
-    if card.ratio is not None:
-        rows.append((Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True)))
-    return rows
+    return rows + ratio_rows(card)
 
 
 def module_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
@@ -269,9 +270,14 @@ def module_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
     rows: list[Row] = [head, *note, (Text(" · ".join(size), GREY, 9.5),), shape_row(card)]
     if detail != "shapes":
         rows += value_rows(card) + gradient_bars(card)
-    if card.ratio is not None:
-        rows.append((Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True)))
-    return rows
+    return rows + ratio_rows(card)
+
+
+def ratio_rows(card: Card) -> list[Row]:
+    """Return how large the gradient is against the weights."""
+    if card.ratio is None or (card.gradient and (card.gradient.nans or card.gradient.infinities)):
+        return []
+    return [(Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True))]
 
 
 # Folded scopes, one line each

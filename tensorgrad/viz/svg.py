@@ -133,13 +133,16 @@ def row(words: Row, x: float, y: float) -> str:
     texts: list[Text] = []
     left = x
     for piece in (*words, Tab(0)):
-        if isinstance(piece, Text):
+        if isinstance(piece, Text) and (not texts or signs(piece) == signs(texts[-1])):
             texts.append(piece)
             continue
         if texts:
             parts.append(text(texts, x, y))
             x += sum([t.width() + SPACE for t in texts])
             texts = []
+        if isinstance(piece, Text):
+            texts.append(piece)
+            continue
         if isinstance(piece, Tab):
             x = left + piece.x
             continue
@@ -176,7 +179,12 @@ def looks(piece: Text, than: Text | None = None) -> str:
 
 def family(piece: Text) -> str:
     """Return the fonts of a piece of text, the first that is there counts."""
-    return MONO if piece.mono else SANS if SIGNS.isdisjoint(piece.words) else WITH_SIGNS
+    return MONO if piece.mono else WITH_SIGNS if signs(piece) else SANS
+
+
+def signs(piece: Text) -> bool:
+    """Whether a text has signs that few fonts have; it then stands by itself."""
+    return not SIGNS.isdisjoint(piece.words)
 
 
 def dot(piece: Dot, x: float, y: float) -> str:
