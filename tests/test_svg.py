@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorgrad.viz.cards import PAD_X, Bars, looks, row_width
+from tensorgrad.viz.cards import WIDE, looks
 from tensorgrad.viz.dot import rendered, to_digraph
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.letters import ems, fitted, wrapped
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.passes import backward, both, to_depth
+from tensorgrad.viz.pieces import PAD_X, Bars, Tab, row_width
 from tensorgrad.viz.raster import to_pdf, to_png
 from tensorgrad.viz.scene import stage
 from tensorgrad.viz.svg import to_svg
@@ -175,8 +176,8 @@ def test_lines_to_what_is_kept_cross_no_card(ir):
 @some
 @given(pictures())
 def test_text_stays_in_its_card_by_the_table_of_widths(ir):
-    shown = looks(ir)
-    assert len({look.width for look in shown.values()}) == 1
+    shown = looks(ir, wide=True)
+    assert len({look.width for look in shown.values()} - {WIDE}) <= 1
     for look in shown.values():
         assert all(row_width(row) <= look.width - 2 * PAD_X + EXACT for row in look.rows)
 
@@ -261,6 +262,8 @@ def test_blue_means_value_and_orange_gradient_and_nothing_else():
         for one in stage(ir).cards:
             for row in one.look.rows:
                 for piece in row:
+                    if isinstance(piece, Tab):
+                        continue
                     if piece.color == "#2563EB":
                         assert isinstance(piece, Bars) and piece.label == "val"
                     if isinstance(piece, Bars):
@@ -305,6 +308,28 @@ def test_a_healthy_graph_has_no_red_no_amber_and_no_diagnosis():
     svg = to_svg(mlp())
     assert not any(color in svg for color in ("#DC2626", "#B91C1C", "#EF4444", "#B45309", "#FCD34D"))
     assert stage(mlp()).panels == []
+
+
+def folded(n: int) -> GraphIR:
+    """A chain of folded modules, the first of which gets a gradient that is too small."""
+    few = Stats(128, rms=0.5, deviation=0.5, counts=(1, 5, 9))
+    cards = []
+    for i in range(n):
+        card = Card(f"m{i}", "module", f"body.{i}", "", (8, 4), "f32", 128, note="Linear(4 → 4)", stats=few)
+        finding = (Finding("bad", "vanishing gradient", card=f"m{i}"),) if i == 0 else ()
+        cards.append(replace(card, gradient=replace(few, rms=10.0 ** (i - n)), findings=finding, ratio=0.1, count=3))
+    edges = [Edge(f"m{i}", f"m{i + 1}", 0) for i in range(n - 1)]
+    return GraphIR(cards, edges, detail="stats", findings=[f for card in cards for f in card.findings])
+
+
+def test_folded_modules_are_wide_cards_of_one_height_with_their_gradients_on_one_scale():
+    cards = stage(folded(4)).cards
+    assert {card.look.width for card in cards} == {WIDE}
+    assert len({card.look.height for card in cards}) == 1
+    shares = [piece.share for card in cards for row in card.look.rows for piece in row if hasattr(piece, "share")]
+    assert shares == sorted(shares) and 0 <= shares[0] < shares[-1] <= 1
+    assert "vanishing gradient" in to_svg(folded(4)) and "from 1e-4 to 1e-1" in to_svg(folded(4))
+    assert all(card.look.width < WIDE for card in stage(folded(2)).cards)  # too few to compare
 
 
 # Text

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats
-from tensorgrad.viz.letters import ems, fitted
+from tensorgrad.viz.pieces import LABEL, PAD_X, Bars, Look, Meter, Piece, Row, Tab, Text, fit, row_width
 from tensorgrad.viz.places import beside
 from tensorgrad.viz.words import brief, elide, short_bytes, short_flops, short_number, short_shape
 
@@ -46,87 +46,17 @@ ORIGIN = "#DC2626"  # border of the card that trouble comes from
 VERDICTS = {"right": ("#ECFDF5", "#10B981"), "wrong": ("#FEE2E2", "#DC2626"), "inconclusive": ("#F1F5F9", "#94A3B8")}
 USUAL = {(1, "right"), (1, "−"), (1, "÷"), (1, "exponent")}  # roles of arguments that are not said
 
-PAD_X, PAD_Y = 12.0, 8.0
-SPACE = 6.0  # between the pieces of a row
-LABEL, BARS, HIGH = 24.0, 84.0, 15.0  # of a histogram: what is before it, its width and height
 NARROWEST, WIDEST = 112.0, 264.0
+WIDE, COLUMNS = 790.0, (236.0, 390.0, 560.0)  # of cards of folded scopes: width, and where columns begin
+METERS = {"": "#059669", "low": "#D97706", "bad": "#DC2626"}  # by the worst finding
 LINES, FINDINGS = 5, 3  # of formulas and of findings, at most
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A piece of text in one look."""
+def looks(ir: GraphIR, wide: bool = False) -> dict[str, Look]:
+    """Return what each card says, by id; all are as wide as the widest, up to a limit.
 
-    words: str
-    color: str = SLATE
-    size: float = 10.0
-    mono: bool = False
-    bold: bool = False
-
-    def width(self) -> float:
-        """Return about how wide it is, rather too much than too little."""
-        return self.size * ems(self.words, self.mono, self.bold)
-
-
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """A small histogram, and what it is of."""
-
-    label: str
-    color: str
-    counts: tuple[int, ...]
-
-    def width(self) -> float:
-        """Return how wide it is, with its label."""
-        return LABEL + BARS
-
-
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """A spot of colour, as in a legend."""
-
-    color: str
-    size: float = 9.0
-
-    def width(self) -> float:
-        """Return how wide it is."""
-        return self.size
-
-
-Row = tuple[Text | Bars | Dot, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a card says, and its colours; the same for other boxes with rows in them."""
-
-    rows: tuple[Row, ...]
-    fill: str
-    border: str
-    stroke: float = 1.1
-    dashed: bool = False
-    width: float = 0.0
-    tooltip: str = ""
-    marked: int = -1  # number of a row on red ground
-
-    @property
-    def height(self) -> float:
-        """Return how high it is."""
-        return 2 * PAD_Y + sum(map(row_height, self.rows))
-
-
-def row_height(row: Row) -> float:
-    """Return how high a row is."""
-    return max([HIGH + 4 if isinstance(piece, Bars) else math.ceil(piece.size * 1.4) for piece in row], default=6)
-
-
-def row_width(row: Row) -> float:
-    """Return how wide a row is."""
-    return sum([piece.width() for piece in row]) + SPACE * max(0, len(row) - 1)
-
-
-def looks(ir: GraphIR) -> dict[str, Look]:
-    """Return what each card says, by id; all are as wide as the widest, up to a limit."""
+    wide: whether folded scopes get wide cards, with columns to compare, where they are most of the graph.
+    """
     paths = scope_paths(ir)
     sides = beside(ir)
     roles = {
@@ -135,34 +65,21 @@ def looks(ir: GraphIR) -> dict[str, Look]:
         if sides.get(edge.source, ("",))[0] == edge.target and (edge.argument, edge.role) not in USUAL
     }
     first = next((finding.card for finding in ir.findings if finding.level == "bad"), "")
-    made = {
-        card.id: look(card, ir.detail, paths.get(card.scope, ""), roles.get(card.id, ""), first) for card in ir.cards
-    }
-    needed = max((row_width(row) for one in made.values() for row in one.rows), default=0.0) + 2 * PAD_X
-    width = math.ceil(min(max(needed, NARROWEST), WIDEST))
-    return {id: fit(one, width) for id, one in made.items()}
-
-
-def fit(look: Look, width: float) -> Look:
-    """Return a look of a given width: what is too long for it is shortened."""
-    room = width - 2 * PAD_X
-    return replace(look, rows=tuple([fit_row(row, room) for row in look.rows]), width=width)
-
-
-def fit_row(row: Row, room: float) -> Row:
-    """Return a row of at most that width: its longest text is shortened, and what then has no room left out."""
-    while row and row_width(row) > room:
-        texts = [piece for piece in row if isinstance(piece, Text)]
-        if not texts:
-            return ()
-        longest = max(texts, key=Text.width)
-        left = (room - row_width(row) + longest.width()) / longest.size
-        at = row.index(longest)
-        if left >= 4.0 or len(texts) == 1:
-            shorter = replace(longest, words=fitted(longest.words, max(left, 0.0), longest.mono, longest.bold))
-            return (*row[:at], shorter, *row[at + 1 :])
-        row = tuple([piece for piece in row if piece is not texts[-1]])
-    return row
+    range_ = gradient_range(ir) if wide else None
+    made: dict[str, Look] = {}
+    broad: set[str] = set()
+    for card in ir.cards:
+        path = paths.get(card.scope, "")
+        if ir.view == "both" and card.of:
+            card = replace(card, findings=())  # which are on the card of the step
+        if range_ is not None and card.kind == "module":
+            broad.add(card.id)
+            made[card.id] = framed(card, wide_rows(card, shown_title(card, path), range_), first)
+        else:
+            made[card.id] = look(card, ir.detail, path, roles.get(card.id, ""), first)
+    needed = max((row_width(row) for id, one in made.items() if id not in broad for row in one.rows), default=0.0)
+    width = math.ceil(min(max(needed + 2 * PAD_X, NARROWEST), WIDEST))
+    return {id: fit(one, WIDE if id in broad else width) for id, one in made.items()}
 
 
 def scope_paths(ir: GraphIR) -> dict[str, str]:
@@ -183,6 +100,12 @@ def look(card: Card, detail: str, path: str, role: str, origin: str) -> Look:
     rows = {"loss": loss_rows, "rule": rule_rows, "gradient": gradient_rows, "module": module_rows}.get(
         card.kind, plain_rows
     )(card, detail, path, role)
+    rows += [(Text("wrong derivative", VERDICTS["wrong"][1], 10, bold=True),)] * (card.verdict == "wrong")
+    return framed(card, [*rows[:1], *finding_rows(card, dark=card.kind == "loss"), *rows[1:]], origin)
+
+
+def framed(card: Card, rows: list[Row], origin: str) -> Look:
+    """Return rows in the colours of a card: those of its kind, or of its health."""
     fill, border, stroke = FILLS.get(card.kind, PAPER), BORDERS[card.kind], 1.1
     worst = worst_level(card.findings)
     if worst in ("low", "bad"):
@@ -194,8 +117,6 @@ def look(card: Card, detail: str, path: str, role: str, origin: str) -> Look:
         stroke = 2.5 if card.verdict == "wrong" else 1.1
     if card.kind == "loss":
         fill = INK  # under white letters
-    rows += [(Text("wrong derivative", VERDICTS["wrong"][1], 10, bold=True),)] * (card.verdict == "wrong")
-    rows += finding_rows(card, dark=card.kind == "loss")
     dashed = card.kind == "constant" or (card.family == "view" and card.kind in ("op", "rule"))
     return Look(tuple(rows), fill, border, stroke, dashed, tooltip=tooltip(card))
 
@@ -209,7 +130,7 @@ def worst_level(findings: Iterable[Finding]) -> str:
 def plain_rows(card: Card, detail: str, path: str, role: str) -> list[Row]:
     """Return the rows of an op or a leaf."""
     head = Text(shown_title(card, path), TITLES[card.family if card.kind == "op" else card.kind], 14, bold=True)
-    called = [Text(f"→ {elide(card.name, 60)}", GREY, 10)] if card.name and card.kind == "op" else []
+    called = [Text(f"→ {elide(card.name, 60)}", GREY, 10)] if card.name.strip() and card.kind == "op" else []
     note = [Text(elide(card.note, 60), SLATE, 10, mono=True)] if card.note else []
     tags = [word for word in (card.kind, role) if word] if card.kind in TAGS else []
     small = [Text(" · ".join(dict.fromkeys(w for w in tags if w != head.words)), TAGS.get(card.kind, GREY), 9.5)]
@@ -227,7 +148,7 @@ def plain_rows(card: Card, detail: str, path: str, role: str) -> list[Row]:
 def shown_title(card: Card, path: str) -> str:
     """Return the title of a card in a scope, without what names of the scope begin with."""
     short = card.title.removeprefix(f"{path}.") if path else card.title
-    return elide(short or card.title, 60) or "unnamed"
+    return elide(short, 60).strip() or "unnamed"
 
 
 def shape_row(card: Card) -> Row:
@@ -335,9 +256,7 @@ def gradient_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
     s = card.gradient
     if detail != "shapes" and s is not None and s.size:
         rows.append(bars_row(s, "∂ℒ", GRADIENT, f"norm {brief(s.norm)}" if s.counts else "no finite value"))
-    if card.ratio is not None:
-        rows.append((Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True)))
-    return rows
+    return rows + ratio_rows(card)
 
 
 def module_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
@@ -346,14 +265,54 @@ def module_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
     head: Row = (Text(shown_title(card, path), INK, 14, bold=True), *times)
     note = [(Text(elide(card.note, 60), GREY, 10),)] if card.note else []
     size = [f"{card.count:,} step{'s' * (card.count != 1)}"]
-    size += [f"{card.parameters:,} params"] if card.parameters else []
+    size += [f"{card.parameters:,} params"] if card.parameters and "parameter" not in card.note else []
     size += [short_flops(card.flops)] if card.flops else []
     rows: list[Row] = [head, *note, (Text(" · ".join(size), GREY, 9.5),), shape_row(card)]
     if detail != "shapes":
         rows += value_rows(card) + gradient_bars(card)
+    return rows + ratio_rows(card)
+
+
+def ratio_rows(card: Card) -> list[Row]:
+    """Return how large the gradient is against the weights."""
+    if card.ratio is None or (card.gradient and (card.gradient.nans or card.gradient.infinities)):
+        return []
+    return [(Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True))]
+
+
+# Folded scopes, one line each
+def gradient_range(ir: GraphIR) -> tuple[int, int] | None:
+    """Return the powers of ten around the gradients of folded scopes; None unless these are most of the graph."""
+    folded = [card for card in ir.cards if card.kind == "module"]
+    steps = sum(card.kind in ("op", "loss") for card in ir.cards)
+    sizes = [card.gradient.rms for card in folded if card.gradient and card.gradient.rms > 0]
+    if ir.view != "forward" or ir.detail == "shapes" or len(folded) < 3 or len(folded) < steps or not sizes:
+        return None
+    low, high = math.floor(math.log10(min(sizes))), math.ceil(math.log10(max(sizes)))
+    return low, max(high, low + 1)
+
+
+def wide_rows(card: Card, title: str, powers: tuple[int, int]) -> list[Row]:
+    """Return the rows of a wide card: what it is, values, gradients, and the size of these between powers of ten."""
+    times = [Text(f"×{card.times:,}", SLATE, 12, bold=True)] if card.times > 1 else []
+    note = [Text(elide(card.note, 60), GREY, 10)] if card.note else []
+    size = [short_flops(card.flops)] if card.flops else []
+    worst = worst_level(card.findings)
+    first: list[Piece | Tab] = [Text(title, INK, 14, bold=True), *times, *note]
+    second: list[Piece | Tab] = [*shape_row(card), *[Text(words, GREY, 9.5) for words in size]]
+    for column, rows in zip(COLUMNS, (value_rows(card), gradient_bars(card)), strict=False):
+        for bars, *figures in rows:
+            first += [Tab(column), bars]
+            second += [Tab(column + LABEL), *figures]
     if card.ratio is not None:
-        rows.append((Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True)))
-    return rows
+        second.append(Text(f"∂W/W {brief(card.ratio)}", GREY, 9.5))
+    if card.gradient and card.gradient.rms > 0:
+        share = (math.log10(card.gradient.rms) - powers[0]) / (powers[1] - powers[0])
+        first += [Tab(COLUMNS[2]), Meter(share, METERS.get(worst, METERS[""]))]
+    findings = finding_rows(card)
+    if findings:
+        second += [Tab(COLUMNS[2]), *findings[0]]
+    return [tuple(first), tuple(second), *[(Tab(COLUMNS[2]), *row) for row in findings[1:]]]
 
 
 def tooltip(card: Card) -> str:

@@ -10,10 +10,11 @@ from shutil import which
 
 import graphviz
 
-from tensorgrad.viz.cards import GREY, INK, PAPER, Bars, Dot, Look, Row, Text, looks
+from tensorgrad.viz.cards import GREY, INK, PAPER, looks
 from tensorgrad.viz.ir import Edge, GraphIR
 from tensorgrad.viz.labels import edge_words
 from tensorgrad.viz.panels import diagnosis, header_rows
+from tensorgrad.viz.pieces import Bars, Dot, Look, Meter, Piece, Row, Tab, Text
 from tensorgrad.viz.places import Sides, beside, main_path
 from tensorgrad.viz.scene import FRAME, NESTED, WARM, WARM_FRAME, Route, route, title_row
 
@@ -176,8 +177,10 @@ def table(rows: Iterable[Row], width: float = 0) -> str:
     return f'<<TABLE BORDER="0" WIDTH="{width:.0f}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{lines}</TABLE>>'
 
 
-def markup(piece: Text | Bars | Dot) -> str:
+def markup(piece: Piece | Tab) -> str:
     """Return a piece of a row in Graphviz's HTML."""
+    if isinstance(piece, Tab | Meter):
+        return ""  # of wide cards, which are ours alone
     if isinstance(piece, Dot):
         return markup(Text("●", piece.color, piece.size))
     if isinstance(piece, Bars):

@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
-from tensorgrad.viz.cards import GREY, Text
+from tensorgrad.viz.cards import GREY, USUAL
 from tensorgrad.viz.ir import Card, Edge
 from tensorgrad.viz.layout import Place
+from tensorgrad.viz.pieces import Row, Text, row_width
+from tensorgrad.viz.places import LEAVES
 from tensorgrad.viz.words import elide
 
 FIRST = {"if", "1"}  # roles of a first argument that an edge names; of later ones it names all
@@ -51,13 +53,16 @@ def crowded(places: Iterable[Place], ways: Iterable[tuple[Point, ...]]) -> Crowd
     return crowd
 
 
-def title_x(place: Place, width: float, crowd: Crowd) -> float:
-    """Return where a title of that width begins in a box: at the left, or at the right where lines pass at the left."""
+def title_place(place: Place, title: Row, crowd: Crowd) -> tuple[float, Row]:
+    """Return where a title begins in a box, and as much of it as has room: at the left, or where no line passes."""
     top, bottom = place.y + TITLE_DOWN, place.y + TITLE_DOWN + TITLE_HIGH
-    spots = (place.x + TITLE_IN, max(place.x + place.width - TITLE_IN - width, place.x + TITLE_IN))
-    x = next((x for x in spots if crowd.free((x - 4, top, x + width + 4, bottom))), spots[0])
-    crowd.add((x, top, x + width, bottom))
-    return round(x, 1)
+    for row in (title, title[:1]):
+        width = row_width(row)
+        for x in (place.x + TITLE_IN, max(place.x + place.width - TITLE_IN - width, place.x + TITLE_IN)):
+            if crowd.free((x - 4, top, x + width + 4, bottom)):
+                crowd.add((x, top, x + width, bottom))
+                return round(x, 1), row
+    return place.x + TITLE_IN, title
 
 
 def edge_labels(
@@ -89,7 +94,10 @@ def edge_words(edge: Edge, cards: dict[str, Card]) -> str:
     if edge.kind != "value":
         return ""
     source, target = cards[edge.source], cards[edge.target]
-    role = elide(edge.role, 16) if edge.role and (edge.argument > 0 or edge.role in FIRST) else ""
+    named = edge.argument > 0 or edge.role in FIRST
+    if source.kind in LEAVES and (edge.argument, edge.role) in USUAL:
+        named = False
+    role = elide(edge.role, 16) if named else ""
     shape = "×".join("?" if n is None else str(n) for n in source.shape) if source.shape != target.shape else ""
     shape = shape if source.kind in ("op", "module") and len(shape) <= 20 else ""
     times = f"×{edge.count}" if edge.count > 1 else ""

@@ -11,6 +11,7 @@ from tensorgrad.viz.layout.route import simplify
 HALF_PAD = 20.0  # from the border of a half to what is in it
 HALF_TITLE = 24.0
 HALVES_GAP = 36.0
+CORNER = 0.25  # part of a card's side, at either end, that lines keep off
 BESIDE, ABOVE = 12.0, 6.0  # how far the line to what is kept stays from cards
 FORWARD, BACKWARD = "forward-pass", "backward-pass"  # ids of the groups around the halves
 
@@ -75,7 +76,12 @@ def mirrored(ir: GraphIR, sizes: Sizes, titles: Mapping[str, float], arrange: Ar
         else:
             ways = back.get((behind.get(edge.source, ""), behind.get(edge.target, "")), [])
             way = ways.pop(0) if len(ways) > 1 else ways[0] if ways else straight(a, b)
-        links.append(simplify([(round(x, 2), round(y, 2)) for x, y in (nearest(way[0], a), *way, nearest(way[-1], b))]))
+        start, end = nearest(way[0], a), nearest(way[-1], b)
+        if len(way) == 2 and (a.x + a.width < b.x or b.x + b.width < a.x) and level(a, b):
+            corners = [(start[0], inside(start[1], a)), (end[0], inside(end[1], b))]  # between cards beside each other
+        else:
+            corners = [start, *way, end]
+        links.append(simplify([(round(x, 2), round(y, 2)) for x, y in corners]))
     return Arranged(2 * size[0] + HALVES_GAP, size[1], boxes, groups, links)
 
 
@@ -103,6 +109,16 @@ def nearest(point: Point, place: Place) -> Point:
     """Return the point of a box that is the nearest."""
     x, y = point
     return min(max(x, place.x), place.x + place.width), min(max(y, place.y), place.y + place.height)
+
+
+def level(a: Place, b: Place) -> bool:
+    """Whether two boxes are, in part, at the same height."""
+    return a.y < b.y + b.height and b.y < a.y + a.height
+
+
+def inside(y: float, place: Place) -> float:
+    """Return the nearest height at which a line may end on the side of a box, off its corners."""
+    return min(max(y, place.y + CORNER * place.height), place.y + (1 - CORNER) * place.height)
 
 
 def straight(a: Place, b: Place) -> list[Point]:

@@ -2,29 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import (
-    GRADIENT,
-    GREY,
-    HEALTH,
-    INK,
-    PAD_X,
-    SLATE,
-    VALUE,
-    Dot,
-    Look,
-    Row,
-    Text,
-    fit,
-    row_height,
-    row_width,
-)
+from tensorgrad.viz.cards import GRADIENT, GREY, HEALTH, INK, METERS, SLATE, VALUE, gradient_range
 from tensorgrad.viz.ir import Card, Finding, GraphIR
 from tensorgrad.viz.letters import fitted, wrapped
+from tensorgrad.viz.pieces import PAD_X, Dot, Look, Row, Text, fit, row_height, row_width
 from tensorgrad.viz.words import elide, short_bytes, short_flops
 
 DIAGNOSES = 4  # findings that are explained
 AROUND = 2  # lines before and after the one that is marked
-NOTE_WIDTH = 380.0
+NOTE_WIDTH = 460.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +66,13 @@ def legend(ir: GraphIR, width: float) -> list[Row]:
     for occurs, color, words in entries:
         longer: Row = (*row, Dot(color), Text(words, GREY, 10.5))
         row = longer if occurs and row_width(longer) <= width else row
-    return [row] if row else []
+    powers = gradient_range(ir)
+    if powers is None:
+        return [row] if row else []
+    levels = [(METERS[""], "well"), (METERS["low"], "low"), (METERS["bad"], "bad")]
+    span = f"from 1e{powers[0]} to 1e{powers[1]}, on a log scale"
+    scale = [Text(words, GREY, 10.5) for words in ("bars: rms of", "∂ℒ", span)]
+    return [row, (*scale, *[piece for color, word in levels for piece in (Dot(color), Text(word, GREY, 10.5))])]
 
 
 def diagnosis(ir: GraphIR, width: float) -> Look | None:
@@ -91,7 +83,7 @@ def diagnosis(ir: GraphIR, width: float) -> Look | None:
     cards = {card.id: card for card in ir.cards}
     rows: list[Row] = [(Text("diagnosis", INK, 12, bold=True),)]
     for finding in found[:DIAGNOSES]:
-        rows += finding_rows(finding, cards.get(finding.card), width - 2 * PAD_X)
+        rows += [(), *finding_rows(finding, cards.get(finding.card), width - 2 * PAD_X)]
     more = len(found) - DIAGNOSES
     rows += [(Text(f"and {more} more, on the cards", GREY, 10.5),)] if more > 0 else []
     return fit(Look(tuple(rows), "#F8FAFC", "#CBD5E1"), width)
@@ -126,7 +118,9 @@ def origin_note(ir: GraphIR) -> Note | None:
         color = HEALTH["bad"][0] if is_it else SLATE
         code = Text(elide(text, 200).rstrip().replace(" ", "\N{NO-BREAK SPACE}"), color, 10.5, mono=True, bold=is_it)
         rows.append((Text(f"{number:>3}", GREY, 10.5, mono=True), code))
-    rows += [(Text(line, SLATE, 10.5),) for line in wrapped(elide(first.why, 600), (NOTE_WIDTH - 2 * PAD_X) / 10.5, 4)]
+    room = min(max(max(map(row_width, rows)), 300.0), NOTE_WIDTH - 2 * PAD_X)
+    why = wrapped(elide(first.why, 600), room / 10.5, 5)
+    rows += [(), *[(Text(line, SLATE, 10.5),) for line in why]] if why else []
     needed = max(map(row_width, rows)) + 2 * PAD_X
     look = fit(Look(tuple(rows), "#F8FAFC", "#CBD5E1"), min(needed, NOTE_WIDTH))
     return Note(card.id, replace(look, marked=marked))

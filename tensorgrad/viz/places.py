@@ -66,9 +66,10 @@ def beside(ir: GraphIR) -> Sides:
                 sides[target] = (sources[-1], "left")
             continue
         free = [s for s in sources if cards[s].kind in LEAVES and s not in placed]
-        if sources and len(free) == len(sources) and not cards[target].forgotten:
-            # the path begins here: one of them stands above
-            free.remove(next((s for s in free if cards[s].kind == "input"), free[0]))
+        if free and all(cards[s].kind in LEAVES for s in sources) and not cards[target].forgotten:
+            # the path begins here: what enters stands above or, where all come in here, one of them
+            above = next((s for s in free if cards[s].kind == "input"), free[0] if free == sources else "")
+            free = [s for s in free if s != above]
         placed.update(sources)
         left = dict.fromkeys(("left", "right"), STACK)
         for s in free:

@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import GRADIENT, GREY, PAD_Y, SLATE, Look, Row, Text, looks, row_width, sizes
+from tensorgrad.viz.cards import GRADIENT, GREY, SLATE, looks, sizes
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_x
+from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_place
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note, summary
+from tensorgrad.viz.pieces import PAD_Y, Look, Row, Text, row_width
 from tensorgrad.viz.places import arranged
 from tensorgrad.viz.words import elide
 
@@ -23,6 +24,7 @@ FRAME, WARM, WARM_FRAME = "#E2E8F0", "#FFFBF5", "#FED7AA"
 WARM_NESTED = ("#FFF7ED", "#FFFBF5")
 PLAIN_EDGE = "#94A3B8"
 ARROWS = {"parameter": "#A78BFA", "input": "#34D399", "constant": "#CBD5E1"}  # by the card that an edge comes from
+THICKEST = 5.0
 KEPT_EDGE, SICK_EDGE = "#0891B2", "#EF4444"
 
 Point = tuple[float, float]
@@ -80,7 +82,7 @@ class Scene:
 
 def stage(ir: GraphIR) -> Scene:
     """Return the picture of a graph, in figures."""
-    shown = looks(ir)
+    shown = looks(ir, wide=True)
     titles = {scope.id: title_row(scope) for scope in ir.scopes}
     places = arranged(ir, sizes(shown), {id: row_width(row) + 28 for id, row in titles.items()})
     note = origin_note(ir)
@@ -141,7 +143,8 @@ def frames(ir: GraphIR, titles: dict[str, Row], groups: dict[str, Place], crowd:
     made: list[Frame] = []
 
     def add(id: str, place: Place, title: Row, fill: str, border: str) -> None:
-        made.append(Frame(id, place, title, title_x(place, row_width(title), crowd), fill, border))
+        x, shown = title_place(place, title, crowd)
+        made.append(Frame(id, place, shown, x, fill, border))
 
     if ir.view == "both":
         ahead: Row = (Text("forward", SLATE, 14, bold=True), Text("values flow down", GREY, 11))
@@ -169,7 +172,7 @@ def route(edge: Edge, cards: dict[str, Card], way: tuple[Point, ...]) -> Route:
     if edge.kind == "kept":
         return Route(way, KEPT_EDGE, 1.2, "4 3")
     carried = cards[edge.target] if source.kind == "loss" or edge.kind == "gradient" else source
-    width = round(0.9 + 0.17 * math.log2(1 + (carried.bytes or 8) / 8), 2)
+    width = round(min(0.9 + 0.17 * math.log2(1 + (carried.bytes or 8) / 8), THICKEST), 2)
     if edge.kind == "gradient":
         return Route(way, GRADIENT, width)
     sick = source.stats is not None and bool(source.stats.nans or source.stats.infinities)

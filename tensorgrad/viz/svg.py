@@ -4,24 +4,27 @@ import math
 from html import escape
 from itertools import pairwise
 
-from tensorgrad.viz.cards import (
+from tensorgrad.viz.cards import PAPER
+from tensorgrad.viz.ir import GraphIR
+from tensorgrad.viz.labels import TITLE_DOWN, TITLE_HIGH
+from tensorgrad.viz.letters import SIGNS
+from tensorgrad.viz.pieces import (
     BARS,
     HIGH,
     LABEL,
+    METER,
     PAD_X,
     PAD_Y,
-    PAPER,
     SPACE,
     Bars,
     Dot,
+    Meter,
     Row,
+    Tab,
     Text,
     row_height,
     row_width,
 )
-from tensorgrad.viz.ir import GraphIR
-from tensorgrad.viz.labels import TITLE_DOWN, TITLE_HIGH
-from tensorgrad.viz.letters import SIGNS
 from tensorgrad.viz.scene import Frame, Placed, Point, Route, Scene, stage
 
 SANS = "Inter, system-ui, Helvetica, Arial, sans-serif"
@@ -119,7 +122,7 @@ def box(one: Placed) -> str:
 # Rows
 def baseline(words: Row) -> float:
     """Return how far the base line of a row is below its top."""
-    if any(isinstance(piece, Bars) for piece in words):
+    if any(isinstance(piece, Bars | Meter) for piece in words):
         return HIGH
     return row_height(words) * 0.76
 
@@ -128,22 +131,26 @@ def row(words: Row, x: float, y: float) -> str:
     """Return a row, from the left end of its base line on."""
     parts: list[str] = []
     texts: list[Text] = []
-    start = x
-    for piece in words:
-        if isinstance(piece, Text):
+    left = x
+    for piece in (*words, Tab(0)):
+        if isinstance(piece, Text) and (not texts or signs(piece) == signs(texts[-1])):
             texts.append(piece)
             continue
         if texts:
-            parts.append(text(texts, start, y))
+            parts.append(text(texts, x, y))
             x += sum([t.width() + SPACE for t in texts])
+            texts = []
+        if isinstance(piece, Text):
+            texts.append(piece)
+            continue
+        if isinstance(piece, Tab):
+            x = left + piece.x
+            continue
         if isinstance(piece, Bars):
             parts += [text([Text(piece.label, piece.color, 9.5, bold=True)], x, y), bars(piece, x + LABEL, y)]
         else:
-            parts.append(dot(piece, x, y))
+            parts.append(dot(piece, x, y) if isinstance(piece, Dot) else meter(piece, x, y))
         x += piece.width() + SPACE
-        start, texts = x, []
-    if texts:
-        parts.append(text(texts, start, y))
     return "".join(parts)
 
 
@@ -172,13 +179,25 @@ def looks(piece: Text, than: Text | None = None) -> str:
 
 def family(piece: Text) -> str:
     """Return the fonts of a piece of text, the first that is there counts."""
-    return MONO if piece.mono else SANS if SIGNS.isdisjoint(piece.words) else WITH_SIGNS
+    return MONO if piece.mono else WITH_SIGNS if signs(piece) else SANS
+
+
+def signs(piece: Text) -> bool:
+    """Whether a text has signs that few fonts have; it then stands by itself."""
+    return not SIGNS.isdisjoint(piece.words)
 
 
 def dot(piece: Dot, x: float, y: float) -> str:
     """Return a spot of colour."""
     r = piece.size / 2
     return f'<circle cx="{number(x + r)}" cy="{number(y - r + 1)}" r="{r:g}" fill="{piece.color}"/>'
+
+
+def meter(piece: Meter, x: float, y: float) -> str:
+    """Return a bar that is filled in part."""
+    at = f'x="{number(x)}" y="{number(y - 11)}" height="11" rx="2"'
+    filled = number(max(2.0, METER * min(max(piece.share, 0.0), 1.0)))
+    return f'<rect {at} width="{METER:g}" fill="#EEF2F6"/><rect {at} width="{filled}" fill="{piece.color}"/>'
 
 
 def bars(piece: Bars, x: float, y: float) -> str:
