@@ -288,11 +288,15 @@ def fail(g, _y, x):
     raise RecursionError(x)
 
 
+def nothing(g, _y, x):
+    return None
+
+
 def choose(g, _y, x):
     return g if x.sum() > 0 else -g
 
 
-@pytest.mark.parametrize("rule", [grow, fail, choose])
+@pytest.mark.parametrize("rule", [grow, fail, nothing, choose])
 def test_a_rule_that_cannot_be_written_down_is_named(rule):
     @tg.primitive(rule)
     def mine(x):
@@ -573,6 +577,9 @@ def test_the_step_that_made_nan_or_infinity_is_the_origin(f, title, why):
     assert first.words.startswith("origin: ") and why in first.why and "Cure: " in first.why
     spread = [f for card in ir.cards for f in card.findings if f.level == "bad" and not f.words.startswith("origin")]
     assert spread and ir.cards[-1].findings[0] in spread
+    assert ir.cards[-1].findings[0].words.endswith(f", from {title}")
+    reached = ir.cards[0].gradient.nans or ir.cards[0].gradient.infinities  # of the weights
+    assert [f.words.endswith(" in the gradient") for f in ir.cards[0].findings] == [True] * bool(reached)
     assert all(finding not in ir.findings for finding in spread)
 
 

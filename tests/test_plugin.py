@@ -10,7 +10,6 @@ import pytest
 import _tensorgrad_pytest
 from tensorgrad import autograd
 from tensorgrad.op import Keeps, Op
-from tensorgrad.testing import plugin
 
 pytest_plugins = "pytester"
 

@@ -144,8 +144,8 @@ def draw(
     with `inputs`, keeping all values, the calls of modules and functions, and the lines. If nothing in it requires a
     gradient, it is run again with floating inputs that do.
     view: "forward"; "backward", the pass from the loss to the parameters; or "both", side by side.
-    depth: how many levels of modules and functions to unfold, 0 for none. By itself, None, a picture unfolds everything, or, of
-    more than about 150 cards, what makes it as small; it then says so.
+    depth: how many levels of modules and functions to unfold, 0 for none. None unfolds everything, but of a graph of
+    more than about 150 cards as much as that leaves room for; the picture then says so.
     detail: "shapes" computes nothing; "stats" shows histograms of values and gradients, and "full" also formulas, cost
     and lines. None is "stats", for graphs of at most 5,000 steps.
     engine: "auto", our own layout, or "dot", Graphviz's.

@@ -6,7 +6,7 @@ speaks NumPy's protocols, hence also on one that has a shape and an expression i
 
 import ast
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -70,20 +70,13 @@ def lines(
         for name, label, shape in zip(names, shown, shapes, strict=True)
     )
     out_shape, given = known(out_shape), dict(params)
-    result = Noted(ast.Name(y), out_shape) if op.work is None else worked(op, arrays, given)
+    results = [Noted(ast.Name(y), out_shape)] if op.work is None else worked(op, arrays, given)
     gradient = Noted(ast.Name(unused("g", [*shown, y])), out_shape)
     found = []
     if activation := first(op):
         inner = unused("z", [*shown, y])
-        found.append(
-            line(
-                inner,
-                out_shape,
-                lambda: activation(gradient, result, None),
-                rule_name(op.then or op, activation),
-                ("g", y),
-            )
-        )
+        run = [lambda: activation(gradient, results[0], None)]
+        found.append(line(inner, out_shape, run, rule_name(op.then or op, activation), ("g", y)))
         gradient = Noted(ast.Name("∂" + inner), out_shape)
     rules = tuple(rule for _, rule in zip(names, op.vjps))  # noqa: B905  # Each is endless
     for i, (rule, needed, name, label) in enumerate(zip(rules, live, names, shown, strict=True)):
@@ -98,7 +91,7 @@ def lines(
                 line(
                     label,
                     known(shapes[i]),
-                    lambda rule=rule: rule(gradient, result, *op.given(arrays), **given),  # type: ignore[misc]
+                    [partial(rule, gradient, result, *op.given(arrays), **given) for result in results],
                     rule_name(op, rule),
                     (written(gradient.node), *read_by(op, i, y, shown)),
                 )
@@ -109,37 +102,42 @@ def lines(
 once = lru_cache(maxsize=4096)(lines)
 
 
-def worked(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> "Noted":
-    """Return what the rules of an op read in place of its result: by its own name where it takes many words."""
+def worked(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Noted]:
+    """Return what the rules of an op read in place of its result: written out, and by the name that they give it."""
     assert op.work is not None and not isinstance(op.vjps, Each)
-    rule = next(rule for rule in op.vjps if rule is not None)
+    name = next(rule for rule in op.vjps if rule is not None).__code__.co_varnames[1].strip("_")
     try:
         work = op.work(*arrays, **params)
-        if len(written(work.node)) < LONGEST // 4:
-            return Noted(work.node, work.form)
-        return Noted(ast.Name(rule.__code__.co_varnames[1].strip("_")), work.form)
+        return [work, Noted(ast.Name(name), work.form)]
     except Exception:  # as in `line`
-        return Noted(ast.Name(rule.__code__.co_varnames[1].strip("_")), None)
+        return [Noted(ast.Name(name), None)]
 
 
-def line(name: str, shape: Shape | None, run: Callable[[], Any], called: str, read: Sequence[str]) -> str:
-    """Return the line of one gradient, as `run` computes it; else only what is called, and what it reads."""
-    try:
-        with np.errstate(all="ignore"):
-            term = run()
-        if isinstance(term, Noted) and term.added is not None:
-            place, node = term.added
-            text, more = written(node), f"{place} += "
-        else:
-            text, more = written(expression(summed(term, shape))), " = "
-        if isinstance(term, Noted) and term.wiped and term.form == shape:
-            text = f"{text}; ∂{name}{term.wiped} = 0"
+def line(name: str, shape: Shape | None, ways: Sequence[Callable[[], Any]], called: str, read: Sequence[str]) -> str:
+    """Return the line of one gradient, as the first of some ways writes it that is short; else what the rule reads."""
+    for run in ways:
+        try:
+            with np.errstate(all="ignore"):
+                text = side(name, shape, run())
+        except Exception:  # a rule of the user's may do anything, and a picture is no place to fail
+            continue
         if len(text) <= LONGEST and text.isprintable():
-            return f"∂{name}{more}{text}"
-    except Exception:  # a rule of the user's may do anything, and a picture is no place to fail
-        pass
+            return f"∂{name}{text}"
     words = f"{elide(called, LONGEST // 2)}({', '.join(read)})"
     return f"∂{name} = {words if len(words) <= LONGEST else words.partition('(')[0] + '(…)'}"
+
+
+def side(name: str, shape: Shape | None, term: Any) -> str:
+    """Return what stands behind the name of a gradient; raises TypeError if the term is none."""
+    if not isinstance(term, Noted | np.ndarray | np.generic | int | float | complex):
+        raise TypeError(f"a gradient is an array or a number, got {type(term).__name__}")
+    if isinstance(term, Noted) and term.added is not None:
+        place, node = term.added
+        return f"{place} += {written(node)}"
+    text = f" = {written(expression(summed(term, shape)))}"
+    if isinstance(term, Noted) and term.wiped and term.form == shape:
+        return f"{text}; ∂{name}{term.wiped} = 0"
+    return text
 
 
 def constant(name: Argument, live: bool, shape: Shape) -> Argument:

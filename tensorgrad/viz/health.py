@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
 from tensorgrad.viz.layers import along_layers, feeds_weights, without_gradient
-from tensorgrad.viz.origins import Found, Wiring, given, in_gradients, in_values, name_of, short, wiring
+from tensorgrad.viz.origins import Found, Wiring, given, in_gradients, in_parameters, in_values, short, wiring
 
 ROWS = 32  # a unit that is 0 in fewer rows may be alive: a fair coin shows 32 times the same side once in 4e9
 SOME_DEAD, DEAD, MOST_DEAD = 0.1, 0.25, 0.5  # of the units; ten layers of relu begin with a fifth in the last ones
@@ -34,8 +34,7 @@ def examine(ir: GraphIR) -> GraphIR:
         return ir
     graph = wiring(ir)
     found = list(in_values(ir, graph))
-    if not broken(found):
-        found += in_gradients(ir, graph)
+    found += in_parameters(ir) if broken(found) else in_gradients(ir, graph)
     if not broken(found):
         found += along_layers(ir, graph)
         found += without_gradient(ir, graph)
@@ -123,7 +122,7 @@ def why_dead(card: Card, graph: Wiring) -> str:
                 spread *= other.stats.rms if other.stats else 0.0
                 spread *= (other.shape[0] or 1) ** 0.5 if other.kind == "parameter" else 1.0
         if -bias.stats.mean > spread > 0:
-            centre = f"{name_of(bias)} is centred on {bias.stats.mean:.2g}"
+            centre = f"{graph.name(bias)} is centred on {bias.stats.mean:.2g}"
             return f"{centre}, so {card.title} cuts almost every unit. {cure}"
     return cure
 
@@ -132,7 +131,7 @@ def why_saturated(card: Card, graph: Wiring) -> str:
     """Return what saturation does, and what to do."""
     last = card.title.rpartition(" + ")[2]
     slope = f"There the slope is below {ENDS[last]}, so hardly any gradient passes. " if last in ENDS else ""
-    range_of = given(graph.arguments(card)) if last == card.title else ""
+    range_of = given(graph.arguments(card), graph) if last == card.title else ""
     before = f"{range_of[0].upper()}{range_of[1:]}. " if range_of else ""
     return f"{slope}{before}Cure: smaller weights, as of init='xavier', or a normalised input."
 

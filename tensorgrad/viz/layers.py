@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
-from tensorgrad.viz.origins import Found, Wiring, name_of, short
+from tensorgrad.viz.origins import Found, Wiring, short
+from tensorgrad.viz.words import brief
 
 WEAK, VANISHING = 1e-2, 1e-3  # of the gradient of the last layer: one learning rate does not serve both
 STRONG, EXPLODING = 1e2, 1e3  # likewise; a clipped norm is then that of one layer alone
@@ -35,7 +36,7 @@ def along_layers(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
         worst = max(ones, key=lambda one: abs(math.log(one[0])), default=None)
         for share, card in ones:
             level: Level = "low" if VANISHING <= share <= EXPLODING else "bad"
-            why = why_scaled(card, last, onward) if worst is not None and card is worst[1] else ""
+            why = why_scaled(card, last, onward, graph) if worst is not None and card is worst[1] else ""
             yield card.id, Finding(level, words, why, card.id), bool(why)
 
 
@@ -73,7 +74,7 @@ def ways(ir: GraphIR, graph: Wiring, layers: set[str]) -> tuple[dict[str, Card],
     return onward, met
 
 
-def why_scaled(card: Card, last: Card, onward: dict[str, Card]) -> str:
+def why_scaled(card: Card, last: Card, onward: dict[str, Card], graph: Wiring) -> str:
     """Return what shrinks, or raises, the gradient between two cards, step by step, and what to do."""
     assert card.gradient is not None and last.gradient is not None
     whole = math.log(last.gradient.rms / card.gradient.rms)
@@ -85,7 +86,7 @@ def why_scaled(card: Card, last: Card, onward: dict[str, Card]) -> str:
             factors.setdefault(user.title, []).append((math.log(user.gradient.rms / here.gradient.rms), user))
         here = user
     text = (
-        f"The gradient has rms {card.gradient.rms:.1e} here and {last.gradient.rms:.1e} at {place(last)}, "
+        f"The gradient has rms {brief(card.gradient.rms)} here and {brief(last.gradient.rms)} at {place(last, graph)}, "
         f"{short(math.exp(abs(whole)))}× {'less' if whole > 0 else 'more'}."
     )
     title, steps = max(
@@ -113,9 +114,10 @@ def cure_of(title: str, shrinks: bool) -> str:
     return "Cure: larger initial weights, as of init='he' before relu, connections past layers, or a normalisation."
 
 
-def place(card: Card) -> str:
+def place(card: Card, graph: Wiring) -> str:
     """Return where a card is, in a word or two."""
-    return card.name or (f"{card.line.file}:{card.line.number}" if card.line else "the last layer")
+    line = f"{card.line.file}:{card.line.number}" if card.line else "the last layer"
+    return card.name or graph.paths.get(card.scope, line)
 
 
 # Gradients that are 0
@@ -158,5 +160,5 @@ def why_cut(cut: tuple[Card, Card] | None, graph: Wiring) -> str:
     for factor in factors:
         if factor.stats and factor.stats.size == factor.stats.zeros:
             meant = ": as meant, if it has just begun there" if factor.kind == "parameter" else ""
-            return f"{step.title} multiplies by {name_of(factor)}, which is all 0{meant}."
-    return f"{step.title} gets a gradient and passes none on to {name_of(before)}, as a relu that is 0 throughout."
+            return f"{step.title} multiplies by {graph.name(factor)}, which is all 0{meant}."
+    return f"{step.title} gets a gradient and passes none on to {graph.name(before)}, as a relu that is 0 throughout."

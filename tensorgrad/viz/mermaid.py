@@ -101,7 +101,7 @@ def blocks(cards: Iterable[Card], scopes: Iterable[Scope], number: dict[str, str
             yield "  " * depth + "end"
             continue
         if around.id:
-            title = " · ".join(filter(None, [quoted(around.title), quoted(around.note)]))
+            title = " · ".join(filter(None, [quoted(around.title), times(around), quoted(around.note)]))
             yield "  " * depth + f'subgraph {prefix}{count}["{title or " "}"]'
             yield "  " * (depth + 1) + DOWN
             waiting.append((None, depth))
@@ -115,12 +115,17 @@ def box(card: Card, id: str) -> str:
     """Return the line of a card."""
     before, behind = ENDS.get(card.kind, ("(", ")"))
     title = f"{card.title} → {card.name}" if card.name and card.kind in ("op", "loss", "module") else card.title
-    title += f" ×{card.times}" if card.times > 1 else ""
+    title = " ".join(filter(None, [title, times(card)]))
     value = "" if card.value is None else f"= {short_number(card.value, 5)}"
     shape = short_shape(card.dtype, card.shape) if card.kind != "loss" else ""
     words = [title, card.note, shape, value, *(finding.words for finding in card.findings)]
     label = "<br/>".join(quoted(word) for word in words if word)
     return f'{id}{before}"{label}"{behind}:::{style(card)}'
+
+
+def times(what: Card | Scope) -> str:
+    """Return how often something is repeated."""
+    return f"×{what.times}" if what.times > 1 else ""
 
 
 def style(card: Card) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from tensorgrad import traps
 from tensorgrad.op import OPS, Op
 from tensorgrad.values import IN_DATA, IN_LEAF
+from tensorgrad.viz.cards import scope_paths
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Level, Stats
 
 INVERSE: dict[str, np.ufunc] = {  # of functions that overflow: of the largest number, what they overflow above
@@ -28,12 +29,19 @@ class Wiring:
     """The cards of a graph by id, and the edges along which values go."""
 
     cards: dict[str, Card]
+    paths: dict[str, str]  # what the names in a scope begin with, by its id
     into: dict[str, list[Edge]]
     out: dict[str, list[Edge]]
 
     def arguments(self, card: Card) -> list[Card]:
         """Return the cards of what a step reads."""
         return [self.cards[edge.source] for edge in self.into[card.id]]
+
+    def name(self, card: Card) -> str:
+        """Return what to call a card in a sentence."""
+        path = self.paths.get(card.scope, "") if card.kind == "parameter" else ""
+        name = card.name or (f"the result of {card.title}" if card.kind in ("op", "loss") else card.title)
+        return name if not path or name.startswith(f"{path}.") else f"{path}.{name}"
 
 
 def wiring(ir: GraphIR) -> Wiring:
@@ -45,7 +53,7 @@ def wiring(ir: GraphIR) -> Wiring:
         if edge.kind == "value":
             into[edge.target].append(edge)
             out[edge.source].append(edge)
-    return Wiring(cards, into, out)
+    return Wiring(cards, scope_paths(ir), into, out)
 
 
 def lost(stats: Stats | None) -> bool:
@@ -78,19 +86,25 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
     for card in ir.cards:
         before = any(tainted[edge.source] for edge in graph.into[card.id])
         tainted[card.id] = lost(card.stats) if card.stats is not None else before
-    harmless = bool(ir.cards) and not tainted[ir.cards[-1].id]
+    last = ir.cards[-1]
+    harmless = not tainted[last.id]
+    origins: set[str] = set()  # what they are called
     for card in ir.cards:
         if card.stats is None or not lost(card.stats):
             continue
         made = card.kind in ("op", "loss", "module")
         gone = harmless and not card.stats.nans
-        level: Level = ("low" if made else "note") if gone else "bad"
+        level: Level = "bad" if not gone else "low" if made else "note"
+        words = amount(card.stats)
         if any(tainted[edge.source] for edge in graph.into[card.id]):
-            yield card.id, Finding("note" if gone else "bad", amount(card.stats), card=card.id), False
-        else:
-            origin = "" if level == "note" else "origin: "
-            why = how_made(card, graph) if made else how_given(card) if card.stats.nans else ""
-            yield card.id, Finding(level, f"{origin}{amount(card.stats)}", why, card.id), level != "note"
+            words += f", from {min(origins)}" if card is last and len(origins) == 1 else ""
+            yield card.id, Finding("note" if gone else "bad", words, card=card.id), False
+            continue
+        why = how_made(card, graph) if made else how_given(card) if card.stats.nans else ""
+        if level != "note":
+            origins.add(card.name or card.title)
+            words = f"origin: {words}"
+        yield card.id, Finding(level, words, why, card.id), level != "note"
 
 
 def how_given(card: Card) -> str:
@@ -104,7 +118,7 @@ def how_made(card: Card, graph: Wiring) -> str:
     op, stats = op_of(card.title), card.stats
     arguments = graph.arguments(card)
     if op is None or stats is None or any(a.stats is None for a in arguments):
-        return sentence("", given(arguments))
+        return sentence("", given(arguments, graph))
     dtype = dtype_of(card.dtype)
     arrays = tuple(typical(a.stats, dtype_of(a.dtype)) for a in arguments if a.stats)
     element = np.array(np.nan if stats.nans else np.inf, dtype)[()]
@@ -118,14 +132,16 @@ def how_made(card: Card, graph: Wiring) -> str:
         edge = float(INVERSE[card.title](np.finfo(dtype).max))
         top = arguments[0].stats
         what = f"{card.title} overflows {dtype} above {edge:.3g}"
-        return sentence(f"{name_of(arguments[0])} is up to {top.greatest:.3g}, but {what}" if top else what, "", cure)
-    return sentence(what, given(arguments), cure)
+        return sentence(
+            f"{graph.name(arguments[0])} is up to {top.greatest:.3g}, but {what}" if top else what, "", cure
+        )
+    return sentence(what, given(arguments, graph), cure)
 
 
-def given(arguments: list[Card]) -> str:
+def given(arguments: list[Card], graph: Wiring) -> str:
     """Return the ranges of what a step was given."""
     known = [(a, a.stats) for a in arguments if a.stats and a.stats.counts]
-    return ", ".join(dict.fromkeys(f"{name_of(a)} is {s.least:.3g} to {s.greatest:.3g}" for a, s in known))
+    return ", ".join(dict.fromkeys(f"{graph.name(a)} is {s.least:.3g} to {s.greatest:.3g}" for a, s in known))
 
 
 # Gradients
@@ -145,6 +161,13 @@ def in_gradients(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
             yield card.id, Finding("bad", f"origin: {words}", how_steep(card, behind, graph), card.id), True
 
 
+def in_parameters(ir: GraphIR) -> Iterator[Found]:
+    """Yield the parameters whose gradients are NaN or infinite because values are."""
+    for card in ir.cards:
+        if card.kind == "parameter" and card.gradient is not None and lost(card.gradient):
+            yield card.id, Finding("bad", f"{amount(card.gradient)} in the gradient", card=card.id), False
+
+
 def how_steep(card: Card, behind: list[Card], graph: Wiring) -> str:
     """Return how the derivative of a step came to be NaN or infinite, as far as known, and what to do."""
     assert card.gradient is not None
@@ -159,9 +182,13 @@ def how_steep(card: Card, behind: list[Card], graph: Wiring) -> str:
             for elements in itertools.product(*arrays):
                 if traps.match((*traps.STEEP.get(op.fn, ()), *traps.MADE.get(op.fn, ())), elements):
                     what, cure = traps.steep(op.fn, elements, 0.0 if discarded else 1.0, term)
-                    return sentence(f"in the derivative of {user.title}, {what}", given(arguments), cure)
+                    return sentence(f"in the derivative of {user.title}, {what}", given(arguments, graph), cure)
     users = " and ".join(dict.fromkeys(user.title for user in behind[:3]))
-    return sentence(f"what arrives at {users} is finite, what the rule returns is not", given([card])) if users else ""
+    return (
+        sentence(f"what arrives at {users} is finite, what the rule returns is not", given([card], graph))
+        if users
+        else ""
+    )
 
 
 # Words
@@ -170,11 +197,6 @@ def sentence(what: str, details: str, cure: str = "") -> str:
     text = f"{what}: {details}" if what and details else what or details
     text = f"{text[0].upper()}{text[1:]}. " if text else ""
     return f"{text}{'Cure: ' if cure else ''}{cure}".strip().replace("\n  ", " ")
-
-
-def name_of(card: Card) -> str:
-    """Return what to call a card in a sentence."""
-    return card.name or (f"the result of {card.title}" if card.kind in ("op", "loss") else card.title)
 
 
 def short(x: float) -> str:

@@ -46,7 +46,7 @@ def fold(ir: GraphIR, scope_ids: Collection[str]) -> GraphIR:
     for scope in members:
         named[scope] = fresh(f"m{scope}", taken)
     stands = {card.id: named.get(scope, card.id) for card, scope in zip(ir.cards, owner, strict=True)}
-    outside = {e.source for e in ir.edges if stands[e.source] != stands[e.target]} | {ir.cards[-1].id}
+    outside = {e.source for e in ir.edges if stands[e.source] != stands[e.target]} | {c.id for c in ir.cards[-1:]}
     made: list[Card] = []
     keys: list[int] = []  # where each card would like to be
     for i, card in enumerate(ir.cards):

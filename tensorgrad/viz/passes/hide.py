@@ -92,4 +92,4 @@ def bordered(card: Card, before: Mapping[str, list[str]], behind: Mapping[str, l
     for cut, noun in ((before, "argument"), (behind, "use")):
         n = sum(other not in shown for other in cut.get(card.id, ()))
         words += [f"… {n:,} more {noun}{'s' * (n > 1)}"] * bool(n)
-    return replace(card, note=" ".join(filter(None, words)))
+    return replace(card, note=" · ".join(filter(None, words)))

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorgrad.viz.ir import Card, Edge, Finding, Kept, Scope
+from tensorgrad.viz.words import elide
 
+LEAVES = ("parameter", "input", "constant")
 MOST_FINDINGS = 3  # kinds of them on a folded card
 MOST_KEPT = 3  # names of kept arrays on a folded card
 WORST = ("bad", "low", "note")
@@ -27,7 +29,7 @@ def module(id: str, scope: Scope, cards: Sequence[Card], output: Card) -> Card:
         output.shape,
         output.dtype,
         output.bytes,
-        note=scope.note.removeprefix(f"×{scope.times}").removeprefix(" · ") if scope.kind == "repeat" else scope.note,
+        note=scope.note,
         scope=scope.parent,
         value=output.value,
         stats=output.stats,
@@ -81,7 +83,9 @@ def findings(cards: Iterable[Card]) -> tuple[Finding, ...]:
     alike: dict[tuple[str, str], list[tuple[Card, Finding]]] = {}
     for card in cards:
         for finding in card.findings:
-            alike.setdefault((finding.level, re.sub(r"[\d.]+", "#", finding.words)), []).append((card, finding))
+            alike.setdefault((finding.level, re.sub(r"\d[\d.,]*(e[+-]?\d+)?", "#", finding.words)), []).append(
+                (card, finding)
+            )
     found = sorted(alike.values(), key=lambda group: WORST.index(group[0][1].level))
     shown = [together(group, cards) for group in found[:MOST_FINDINGS]]
     if rest := found[MOST_FINDINGS:]:
@@ -91,19 +95,32 @@ def findings(cards: Iterable[Card]) -> tuple[Finding, ...]:
 
 
 def together(group: Sequence[tuple[Card, Finding]], cards: Iterable[Card]) -> Finding:
-    """Return one finding for those of a group, of which the first is told, with how many cards have it."""
-    finding = group[0][1]
-    holders = {card.id for card, _ in group}
-    kinds = {card.kind for card, _ in group}
+    """Return one finding for those of a group, with how many of the cards that it could be about have it."""
+    holders = {card.id: card for card, _ in group}
+    finding = max((finding for _, finding in group), key=lambda finding: leading(finding.words))  # of equals the first
     if len(holders) == 1:
         return Finding(finding.level, finding.words, finding.why)
-    leaves = kinds == {"parameter"}
-    among = sum(card.kind == "parameter" if leaves else card.kind not in LEAVES for card in cards)
-    what = f"{len(holders)} of {among} parameters" if leaves else f"{len(holders)} of {max(among, len(holders))} steps"
-    return Finding(finding.level, f"in {what}: {finding.words}", finding.why)
+    titles = {card.title for card in holders.values()}
+    if all(card.kind == "parameter" for card in holders.values()):
+        among, noun = sum(card.kind == "parameter" for card in cards), "parameters"
+    elif len(titles) == 1:
+        title = titles.pop()
+        among, noun = sum(card.title == title and card.kind not in LEAVES for card in cards), elide(title, 24)
+    else:
+        among, noun = sum(card.kind not in LEAVES for card in cards), "steps"
+    differ = leading(finding.words) > 0 and len({finding.words for _, finding in group}) > 1
+    words = f"in {len(holders)} of {max(among, len(holders))} {noun}: {'up to ' * differ}{finding.words}"
+    return Finding(finding.level, words, finding.why)
 
 
-LEAVES = ("parameter", "input", "constant")
+def leading(words: str) -> float:
+    """Return the number that words begin with, 0 if it is none.
+
+    >>> leading("12 of 64 units dead"), leading("3.5 % saturated"), leading("origin")
+    (12.0, 3.5, 0.0)
+    """
+    number = re.match(r"\d[\d,]*(\.\d+)?", words)
+    return float(number[0].replace(",", "")) if number else 0.0
 
 
 def joined(edges: Iterable[Edge], stands: Mapping[str, str]) -> list[Edge]:

@@ -1,6 +1,7 @@
 """Finds what is repeated, layers or the steps of a loop, and draws scopes around it."""
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from tensorgrad.viz.ir import GraphIR, Scope
@@ -8,6 +9,7 @@ from tensorgrad.viz.passes.fold import forward_only, fresh
 from tensorgrad.viz.passes.nesting import moved_to
 from tensorgrad.viz.passes.periods import FEWEST, periodic
 from tensorgrad.viz.passes.steps import Item, Steps, line_up, without_numbers
+from tensorgrad.viz.passes.wiring import alike, begins, entering
 from tensorgrad.viz.words import elide
 
 FEWEST_STEPS = 6  # in all blocks, where these are no scopes: three sums in a row are no loop
@@ -37,10 +39,13 @@ def repeats(ir: GraphIR) -> GraphIR:
 
     Layers that do the same, whose titles differ in numbers alone, and the blocks of an unrolled loop: the same
     steps, shapes and notes, wired in the same way among each other and to the block before. Of a loop each block
-    gets a scope of its own, called 1, 2, … Parameters and constants move along if nothing else reads them.
+    gets a scope of its own, called 1, 2, … Parameters and constants move along if nothing else reads them. A graph
+    in which repetitions were found before is returned as it is.
     Raises ValueError if the graph is no forward graph.
     """
     forward_only(ir, "repeats")
+    if folded_repeats(ir):
+        return ir
     steps = line_up(ir)
     taken = {scope.id for scope in ir.scopes}
     made: list[Scope] = []
@@ -98,6 +103,8 @@ def repetitions(steps: Steps, items: Sequence[Item]) -> list[Repetition]:
                 continue
             block = aligned(steps, items, low, high, period)
             for low_, times in alike(steps, items, block, period, (high - block) // period):
+                if times >= FEWEST and all(free[max(low_ - period, 0) : low_]) and begins(steps, items, low_, period):
+                    low_, times = low_ - period, times + 1
                 covered = items[low_ : low_ + period * times]
                 if times >= FEWEST and (len(covered) >= FEWEST_STEPS or max(covered) >= len(steps.ir.cards)):
                     chosen.append(Repetition(low_, period, times))
@@ -129,56 +136,16 @@ def aligned(steps: Steps, items: Sequence[Item], low: int, high: int, period: in
     return low + min((i for i in range(period) if (high - low - i) // period >= FEWEST), key=key)
 
 
-def alike(steps: Steps, items: Sequence[Item], low: int, period: int, times: int) -> list[tuple[int, int]]:
-    """Return the parts of a stretch in which each block is wired as the next, by their start and repetitions."""
-    size = sum(steps.size[item] for item in items[low : low + period])
-    start = steps.start[items[low]]
-    end = start + size * times
-    parts = []
-    begin = 0
-    for i in range(times):
-        block = range(end - size * (times - i), end - size * (times - i - 1))
-        if i == times - 1 or not all(same_reads(steps, step, step + size, start, end) for step in block):
-            parts.append((low + begin * period, i + 1 - begin))
-            begin, start = i + 1, block.stop
-    return parts
-
-
-def same_reads(steps: Steps, one: int, other: int, start: int, end: int) -> bool:
-    """Whether a step reads what the step one block on reads; start and end are those of all blocks."""
-    if len(steps.reads[one]) != len(steps.reads[other]):
-        return False
-    for (a, source, what), (b, later, whatever) in zip(steps.reads[one], steps.reads[other], strict=True):
-        x, y = steps.ir.cards[what], steps.ir.cards[whatever]
-        if a != b or (x.shape, x.dtype) != (y.shape, y.dtype):
-            return False
-        expected = one - (other - later)  # as far back
-        if start <= later < end and expected >= start:
-            if source != expected:
-                return False
-        elif start <= source < end or (not start <= later < end and (x.kind == "parameter") != (y.kind == "parameter")):
-            return False
-    return True
-
-
-def entering(steps: Steps, start: int, size: int) -> Iterator[int]:
-    """Yield the leaves that the first block reads where later ones read the block before: what a loop starts from."""
-    for step in range(start, start + size):
-        for (_, source, card), (_, later, _) in zip(steps.reads[step], steps.reads[step + size], strict=True):
-            if source < 0 <= later:
-                yield card
-
-
 def add_scope(steps: Steps, items: Sequence[Item], found: Repetition, parent: str, taken: set[str]) -> Scope:
     """Return the scope around a repetition, titled by what repeats."""
     n = len(steps.ir.cards)
     inside = [steps.scopes[item - n] for item in items if item >= n]
     title = " → ".join(names(steps, items[: found.block]))
-    note = f"×{found.times}"
+    note = ""  # how often is shown by itself
     if found.block == 1 and inside:
         titles = [elide(f"{outer(steps, s)}{s.title}", LONGEST) for s in (inside[0], inside[-1])]
         title = " … ".join(dict.fromkeys(titles))
-        note += f" · {inside[0].note}" if inside[0].note else ""
+        note = inside[0].note if len({scope.note for scope in inside}) == 1 else ""
     return Scope(fresh(f"r{steps.start[items[0]]}", taken), title, "repeat", note, parent, found.times)
 
 
@@ -197,8 +164,10 @@ def names(steps: Steps, items: Sequence[Item]) -> list[str]:
             name = steps.ir.cards[item].title
         else:
             scope = steps.scopes[item - n]
-            kind = scope.note.partition("(")[0].strip()  # "Linear(64 → 32)" is one of many of its kind
-            name = kind or without_numbers(f"{outer(steps, scope)}{scope.title}").strip("#.") or scope.title
+            kind = re.match(r"(\w+)\(", scope.note)  # "Linear(64 → 32)" is one of many of its kind
+            name = (
+                kind[1] if kind else without_numbers(f"{outer(steps, scope)}{scope.title}").strip("#.") or scope.title
+            )
         name = elide(name, LONGEST)
         if not found or found[-1] != name:
             found.append(name)

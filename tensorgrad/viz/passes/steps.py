@@ -10,6 +10,7 @@ from tensorgrad.viz.passes.merge import LEAVES
 from tensorgrad.viz.passes.nesting import EFFORT, convex
 from tensorgrad.viz.passes.order import topological
 
+Read = tuple[int, int, int]  # by a step: argument, place of its source or -1, card of that
 Item = int  # the number of a card, or the number of cards plus that of a scope
 
 
@@ -25,7 +26,7 @@ class Steps:
     start: list[int]  # of each item, in the line
     size: list[int]
     card: list[int]  # of each step
-    reads: list[list[tuple[int, int, int]]]  # of each step: argument, place of its source or -1, card of that
+    reads: list[list[Read]]  # of each step
     width: list[int]  # how many results go across each place in the line
 
 
@@ -64,7 +65,7 @@ def line_up(ir: GraphIR) -> Steps:
         for item in items[k]:
             start[item] = place
             place += size[item]
-    reads: list[list[tuple[int, int, int]]] = [[] for _ in range(sum(nest.step))]
+    reads: list[list[Read]] = [[] for _ in range(sum(nest.step))]
     for u, v, argument in nest.edges:
         reads[start[v]].append((argument, start[u] if nest.step[u] else -1, u))
     for read in reads:
@@ -132,7 +133,7 @@ def reject_leaking(usable: list[bool], nest: Nest) -> None:
         usable[k] = usable[k] and effort > 0 and convex(members[k], into)
 
 
-def widths(reads: list[list[tuple[int, int, int]]]) -> list[int]:
+def widths(reads: list[list[Read]]) -> list[int]:
     """Return how many results go across each place in the line of steps: are made before it, and read from it on."""
     last = [0] * len(reads)  # the last step that reads each
     for reader, read in enumerate(reads):
@@ -160,7 +161,8 @@ def tokens(ir: GraphIR, scopes: list[Scope], items: list[list[Item]]) -> list[in
     numbers = []
     for c in ir.cards:
         reads = tuple((edge.argument, at[edge.source].shape, at[edge.source].dtype) for edge in into[c.id])
-        numbers.append(token((c.kind, c.title, remark(c), c.shape, c.dtype, c.count, reads)))
+        kind = "op" if c.kind == "loss" else c.kind  # the last step of a loop may be the root
+        numbers.append(token((kind, c.title, remark(c), c.shape, c.dtype, c.count, reads)))
     numbers += [-1] * len(scopes)
     for k in range(len(scopes) - 1, 0, -1):  # what is inside comes first
         what = without_numbers(scopes[k].title), scopes[k].kind, scopes[k].note
