@@ -15,6 +15,7 @@ from tensorgrad.viz.cards import (
     module_rows,
     plain_rows,
     rule_rows,
+    scope_paths,
     shown_title,
     worst_level,
 )
@@ -68,15 +69,6 @@ def looks(ir: GraphIR, wide: bool = False) -> dict[str, Look]:
     needed = max((row_width(row) for id, one in made.items() if id not in broad for row in one.rows), default=0.0)
     width = math.ceil(min(max(needed + 2 * PAD_X, NARROWEST), WIDEST))
     return {id: fit(one, WIDE if id in broad else width) for id, one in made.items()}
-
-
-def scope_paths(ir: GraphIR) -> dict[str, str]:
-    """Return what the names of a scope's parameters begin with, by id."""
-    paths: dict[str, str] = {}
-    for scope in ir.scopes:
-        outer = paths.get(scope.parent, "")
-        paths[scope.id] = outer if scope.kind == "repeat" else f"{outer}.{scope.title}" if outer else scope.title
-    return paths
 
 
 def look(card: Card, detail: str, path: str, role: str, origin: str) -> Look:
