@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import GRADIENT, GREY, SLATE, looks, sizes
+from tensorgrad.viz.cards import GRADIENT, GREY, SLATE
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
 from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_place
 from tensorgrad.viz.layout import Place
+from tensorgrad.viz.looks import looks, sizes
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note
 from tensorgrad.viz.pieces import PAD_Y, Look, Row, Text, row_width
