@@ -11,7 +11,17 @@ from tensorgrad.viz.page.data import data_of
 
 __all__ = ["to_html"]
 
-SCRIPTS = ("model.js", "places.js", "elements.js", "cards.js", "canvas.js", "panel.js", "page.js")
+SCRIPTS = (
+    "model.js",
+    "places.js",
+    "elements.js",
+    "cards.js",
+    "canvas.js",
+    "panel.js",
+    "drawing.js",
+    "actions.js",
+    "page.js",
+)
 
 
 def to_html(ir: GraphIR, folded: frozenset[str] = frozenset()) -> str:

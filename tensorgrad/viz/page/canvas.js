@@ -33,10 +33,11 @@ function zoom(factor, at = [canvas.clientWidth / 2, canvas.clientHeight / 2]) {
 
 function fit(least = 0) { // all in sight, unless that would be smaller than `least`: then the top
   const [x, y, w, h] = now.bounds, { clientWidth, clientHeight } = canvas;
-  const top = clientWidth < 760 ? 56 : MARGIN, bottom = MARGIN + $("legend").offsetHeight;
-  const wide = (clientWidth - 2 * MARGIN) / w, tall = (clientHeight - top - bottom) / h;
+  const bottom = MARGIN + $("legend").offsetHeight, wide = (clientWidth - 2 * MARGIN) / w;
+  const top = Math.min(wide, clientHeight / h) * w > clientWidth - 400 ? 56 : MARGIN, tall = (clientHeight - top - bottom) / h;
   view.k = Math.min(Math.max(Math.min(wide, tall), Math.min(least, Math.max(wide, least * 0.7)), LEAST), 1.15);
-  view.x = (clientWidth - w * view.k) / 2 - x * view.k;
+  const main = now.boxes.get(now.standing.card[root]), fits = w * view.k < clientWidth || !main;
+  view.x = clientWidth / 2 - (fits ? x + w / 2 : main[0] + main[2] / 2) * view.k; // or the main path in the middle
   view.y = Math.max(top, (clientHeight - top - bottom - h * view.k) / 2 + top) - y * view.k;
   show();
 }

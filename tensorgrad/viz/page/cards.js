@@ -8,8 +8,8 @@ const OVERLAYS = {
 const KINDS = { parameter: "parameter", input: "input", constant: "constant", op: "operation", loss: "loss", module: "folded" };
 const LEVELS = { bad: "serious", low: "mild", note: "note" };
 const most = { // what bars of cost are measured by
-  flops: Math.max(1, ...cards.map((c) => c.flops || 0), ...scopes.map((x) => (x.card && x.card.flops) || 0)),
-  bytes: Math.max(1, ...cards.map((c) => c.size || 0)),
+  flops: [...cards, ...scopes.map((x) => x.card)].reduce((top, card) => Math.max(top, (card && card.flops) || 0), 1),
+  bytes: cards.reduce((top, card) => Math.max(top, card.size || 0), 1),
 };
 
 function toneOf(item) { // the class that colours a card
@@ -32,9 +32,10 @@ function titleOf(item) {
 }
 
 function noteOf(item) {
-  const card = cardOf(item);
-  const times = card.times ? `×${card.times}` : "";
-  if (item >= inner) return [scopes[item - inner].note, times].filter(Boolean).join(" ");
+  const { note, times: repeated } = item < inner ? cards[item] : scopes[item - inner];
+  const times = repeated && !(note || "").includes(`×${repeated}`) ? `×${repeated}` : "";
+  if (item >= inner) return [note, times].filter(Boolean).join(" ");
+  const card = cards[item];
   return [card.note, card.name && card.name !== card.title ? `→ ${card.name}` : "", times].filter(Boolean).join(" ");
 }
 
@@ -69,7 +70,7 @@ function face(item, state, box) {
   const mark = worst(card);
   let from = LEFT;
   if (item >= inner) {
-    parts.push(s("path", { class: "chevron", d: "M13 10.5l5 4.5l-5 4.5" }));
+    parts.push(s("rect", { class: "hit", x: 3, y: 2, width: 24, height: 25, rx: 6 }), s("path", { class: "chevron", d: "M13 10.5l5 4.5l-5 4.5" }));
     from += 14;
   }
   const titleRoom = width - from - LEFT - (mark && mark !== "note" ? 18 : 0);
@@ -90,9 +91,11 @@ function warning(x, y, level) {
 }
 
 function second(item, card, room) { // the line below the title
-  if (item >= inner) {
-    const words = [plural(card.count || 0, "step"), card.parameters ? plural(card.parameters, "parameter") : card.sig];
-    return [label(words.join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
+  if (card.kind === "module") {
+    const { times } = item < inner ? card : scopes[item - inner];
+    const words = [times ? `×${times}` : "", card.count ? plural(card.count, "step") : "no steps",
+      card.parameters && !noteOf(item).includes("parameter") ? plural(card.parameters, "parameter") : card.sig];
+    return [label(words.filter(Boolean).join(" · "), "small", LEFT, 35, room, { tone: "soft" })];
   }
   const sig = fitted(card.sig, "mono", room);
   const at = LEFT + widthOf(sig, "mono") + 8;
@@ -102,7 +105,7 @@ function second(item, card, room) { // the line below the title
 
 function third(item, card, state, room) {
   const loss = toneOf(item) === "loss";
-  if (loss && state.overlay !== "cost" && state.overlay !== "health") {
+  if (loss && state.overlay !== "cost" && !(state.overlay === "health" && (card.findings || []).length)) {
     const value = item < inner ? card.value : cards[root].value;
     const seed = state.step ? "seed ∂ = 1" : "";
     return [value !== undefined ? label(value, "number", LEFT, 69, room * 0.72, { tone: "name" })
@@ -122,9 +125,8 @@ function histograms(item, card, state) {
   if (card.gradient && came === "all") {
     parts.push(...small(card.gradient, "gradient", right, false, [card.kind === "parameter" ? `norm ${card.gradient.norm}` : `rms ${card.gradient.rms}`]));
   } else {
-    const words = { never: "no gradient needed", all: "not held", none: "no gradient yet", some: `${arrivedOf(item, state.step)} paths` }[came];
-    const known = card.kind !== "input" && card.kind !== "constant" && !(came === "never" && !card.gradient && card.kind === "parameter");
-    parts.push(label(known ? words : "no gradient", "small", right, 62, HALF, { tone: "soft" }));
+    const words = { never: "no gradient", all: "not held", none: "no gradient yet", some: `${arrivedOf(item, state.step)} paths` }[came];
+    parts.push(label(words, "small", right, 62, HALF, { tone: "soft" }));
   }
   return parts;
 }
@@ -148,7 +150,7 @@ function cost(item, card, state, room) {
     s("rect", { class: "trough", x: LEFT, y, width: room, height: 6, rx: 3 }),
     part > 0 ? s("rect", { class: `measure ${tone}`, x: LEFT, y, width: Math.max(6, room * part), height: 6, rx: 3 }) : null];
   const log = (n, top) => (n ? Math.max(0.03, Math.log(1 + n) / Math.log(1 + top)) : 0);
-  const leaf = card.kind !== "op" && card.kind !== "loss" && item < inner;
+  const leaf = !["op", "loss", "module"].includes(card.kind);
   const words = [
     leaf ? "" : card.flops === undefined ? "FLOPs not known" : inUnits(card.flops, "FLOP"),
     card.bytes || "size not known", card.keptBytes ? `keeps ${inUnits(card.keptBytes, "", 1024)}` : ""].filter(Boolean);

@@ -42,6 +42,7 @@ def data_of(ir: GraphIR, folded: frozenset[str] = frozenset()) -> Data:
         "size": [places.width, places.height],
         "low": LOW,
         "high": HIGH if full else LOW,
+        "tall": HIGH,
         "cards": [card_data(c, places.boxes[c.id], numbers) for c in ir.cards],
         "scopes": [scope_data(s, places.groups[s.id], numbers, modules.get(s.id)) for s in scopes],
         "edges": [
@@ -77,23 +78,26 @@ def as_cards(ir: GraphIR) -> dict[str, Card]:
         cards = fold(ir, [id for id, d in depth.items() if d == level]).cards
         made.update({card.stands_for: card for card in cards if depth.get(card.stands_for) == level})
     if ir.cards and ir.cards[-1].kind == "loss":  # which `fold` leaves out, and the page folds with the rest
-        for scope in around(ir, ir.cards[-1].scope):
-            if scope in made:
-                made[scope] = replace(made[scope], count=made[scope].count + 1)
+        for id in around(ir, ir.cards[-1].scope):
+            if id in made:
+                made[id] = replace(made[id], count=made[id].count + 1)
     return made
 
 
 def around(ir: GraphIR, scope: str) -> Iterable[str]:
     """Return the ids of a scope and of those around it, innermost first."""
-    parents = {s.id: s.parent for s in ir.scopes}
+    parents = {each.id: each.parent for each in ir.scopes}
     while scope in parents:
         yield scope
         scope = parents[scope]
 
 
 def height(card: Card, full: bool) -> float:
-    """Return how tall a card is: those that never have a gradient and hold nothing to show are low."""
-    return HIGH if full and (card.stats or card.gradient or card.kind in ("op", "loss", "parameter")) else LOW
+    """Return how tall a card is: it is low if it never has anything to show."""
+    shows = card.kind == "loss" or (
+        full and (card.stats or card.gradient or card.kind in ("op", "parameter", "module"))
+    )
+    return HIGH if shows else LOW
 
 
 def card_data(card: Card, place: Place | None, numbers: Mapping[str, int]) -> Data:

@@ -20,11 +20,11 @@ const root = cards.length - 1;
 // Steps of the backward pass: cards through which a gradient comes back, newest first.
 const flows = cards.map(() => false); // whether a gradient comes to the card
 const steps = [];
-if (root >= 0) flows[root] = into[root].some((e) => !edges[e].dead);
+if (root >= 0) flows[root] = into[root].some((e) => !edges[e].dead) || cards[root].kind === "module";
 for (let c = root; c >= 0; c--) {
   if (!flows[c]) continue;
   const live = into[c].filter((e) => !edges[e].dead);
-  if (live.length) steps.push(c);
+  if (live.length || (cards[c].kind === "module" && cards[c].parameters)) steps.push(c);
   live.forEach((e) => { flows[edges[e].ends[0]] = true; });
 }
 const stepOf = cards.map(() => 0); // the step, from 1 on, in which a card pulls back what came to it
@@ -45,11 +45,13 @@ function gradientState(c, step) {
 }
 
 function called(c) { // what a card is called in a sentence
-  return cards[c].name || cards[c].title;
+  const name = cards[c].name || cards[c].title;
+  return name.length > 40 ? `${name.slice(0, 26)}…${name.slice(-12)}` : name;
 }
 
 function pullsBack(c) { // what a step does, in words
   const sources = [...new Set(into[c].filter((e) => carries(edges[e])).map((e) => `∂${called(edges[e].ends[0])}`))];
+  if (cards[c].kind === "module" && cards[c].parameters) sources.push("those of its parameters");
   const shown = sources.length > 6 ? [...sources.slice(0, 5), `${sources.length - 5} more`] : sources;
   return `${called(c)} pulls back ${shown.join(", ")}`;
 }

@@ -18,7 +18,7 @@ function histogram(stats, kind, words) {
   const [least, greatest] = stats.ends, zero = least < 0 && greatest > 0 ? (320 * -least) / (greatest - least) : -1;
   return h("figure", { class: "histogram" },
     s("svg", { viewBox: "0 0 320 74", role: "img", "aria-label": `histogram of ${words}, from ${stats.least} to ${stats.greatest}` },
-      zero >= 0 ? s("path", { class: "zero", d: `M${fixed(zero)} 0v60` }) : null,
+      zero >= 0 ? s("path", { class: "zero", d: `M${fixed(zero)} 4v56` }) : null,
       s("path", { class: `bars ${kind}`, d: bars(stats.counts, 0, 2, 320, 57) }),
       s("path", { class: `axis ${kind}`, d: "M0 59.5h320" }),
       s("text", { class: "t-small soft", x: 0, y: 72 }, stats.least),
@@ -50,7 +50,7 @@ function heatmap(heat, kind, words) {
     image.data[4 * i + 3] = 255;
   });
   context.putImageData(image, 0, 0);
-  return h("figure", { class: "heat" }, map, h("figcaption", {}, `${kind}, up to ±${heat.scale}`));
+  return h("figure", { class: "heat" }, map, h("figcaption", {}, heat.scale === "0" ? `${kind}, all 0` : `${kind}, up to ±${heat.scale}`));
 }
 
 function goTo(item, words, tone = "") { // a button that leads to a card
@@ -104,8 +104,9 @@ function aboutItem(item) {
   const card = cardOf(item), scope = item < inner ? null : scopes[item - inner];
   const path = pathOf(item).map((x) => scopes[x].title), tone = toneOf(item);
   const kind = scope ? scope.kind : KINDS[card.kind];
+  const many = card.kind === "module";
   const facts = [
-    scope ? plural(card.count || 0, "step") : card.sig, scope ? card.sig : "", card.bytes,
+    many ? plural(card.count || 0, "step") : card.sig, many ? card.sig : "", card.bytes,
     card.parameters ? plural(card.parameters, "parameter") : ""].filter(Boolean);
   const step = item < inner ? stepOf[item] : 0;
   const heats = [card.stats && card.stats.heat ? heatmap(card.stats.heat, "value", "values") : null,
@@ -117,12 +118,12 @@ function aboutItem(item) {
     card.verdict ? h("p", { class: `alarm ${card.verdict === "wrong" ? "bad" : card.verdict === "right" ? "good" : "low"}` }, `gradient check: ${card.verdict}`) : null,
     card.kind === "loss" && card.value !== undefined ? h("p", { class: "large" }, card.value) : null,
     (card.findings || []).length ? section("Health", findingsOf(card.findings)) : null,
-    section(scope ? "Values that leave it" : "Values", aboutValues(card)),
-    section(scope ? "Their gradient" : `Gradient ∂/∂${called(item)}`, aboutGradient(item, card),
+    section(many ? "Values that leave it" : "Values", aboutValues(card)),
+    section(many ? "Their gradient" : `Gradient ∂/∂${called(item)}`, aboutGradient(item, card),
       card.ratio === undefined ? null : figures([["gradient / values, by norm", card.ratio]])),
     heats.length ? section("Maps", h("div", { class: "heats" }, heats), h("p", { class: "soft" }, "Means of blocks. Colour: above 0. Dark: below 0.")) : null,
     (card.formula || []).length ? section(step ? `Backward, step ${step} of ${steps.length}` : "Backward", h("div", { class: "formula", tabindex: "0", role: "group", "aria-label": "formulas" }, card.formula.map((line) => h("div", {}, line)))) : null,
-    scope || card.kind === "op" || card.kind === "loss" ? section("Cost", figures([
+    many || card.kind === "op" || card.kind === "loss" ? section("Cost", figures([
       ["forward", card.flops === undefined ? "not known" : inUnits(card.flops, "FLOP")], ["result", card.bytes || "not known"]]),
     (card.kept || []).length ? h("p", { class: "kept" }, "keeps for backward: ", card.kept.map(([what, bytes]) => `${what} ${bytes}`.trim()).join(" · ")) : null) : null,
     section("Line", card.line ? [h("p", { class: "soft" }, `${card.line[0]}:${card.line[1]}`), sourceOf(card.line)] : missing("The line was not recorded.")),
@@ -139,8 +140,9 @@ function aboutGraph() {
       : section("Diagnosis", missing(cards.some((c) => c.stats || c.gradient) ? "Nothing was found." : "Nothing was examined: this picture has no values and no gradients.")),
     graph.notes.length ? section("Notes", h("ul", { class: "notes" }, graph.notes.map((note) => h("li", {}, note)))) : null,
     section("Cost", figures([
-      ["forward", inUnits(cards.reduce((sum, c) => sum + (c.flops || 0), 0), "FLOP")],
-      ["kept for backward", inUnits(cards.reduce((sum, c) => sum + (c.keptBytes || 0), 0), "", 1024)]])),
+      ["forward", cards.some((c) => c.flops !== undefined) ? inUnits(cards.reduce((sum, c) => sum + (c.flops || 0), 0), "FLOP") : "not known"],
+      ["kept", cards.some((c) => c.keptBytes) ? inUnits(cards.reduce((sum, c) => sum + (c.keptBytes || 0), 0), "", 1024) : "not known"],
+      ["all arrays", inUnits(cards.reduce((sum, c) => sum + (c.size || 0), 0), "", 1024)]])),
     section("Keys", h("dl", { class: "keys" }, [
       ["← →", "step through the backward pass"], ["Home End", "overview, last step"], ["/", "find"], ["Tab", "into the graph, then ↑ ↓ from card to card"],
       ["Enter", "fold or unfold, pin a card"], ["+ − 0", "zoom in, out, fit"], ["Esc", "let go"],

@@ -75,37 +75,51 @@ function reach([px, py], frame, box) {
   return sides.reduce((best, side) => (side[0] < best[0] ? side : best))[1];
 }
 
-// Return the places of all that is visible: boxes of cards and of folded scopes by item, frames of open scopes, links.
-function arrange(folded) {
-  const standing = standIns(folded);
-  const shownCards = cards.map((_, c) => c).filter((c) => standing.card[c] === c);
-  const closed = scopes.map((_, s) => s).filter((s) => standing.scope[s] === s);
-  const open = scopes.map((_, s) => s).filter((s) => standing.scope[s] < 0);
-  const links = [], seen = new Map();
+// Return the links between what is visible, with their ways up to the borders of folded scopes, where nothing is moved.
+function visibleLinks(standing) {
+  const links = [], between = new Map();
   edges.forEach((edge, e) => {
     const [from, to] = edge.ends.map((c) => standing.card[c]);
     if (from === to) return;
-    const key = `${from} ${to}`;
     if (from < inner && to < inner) {
       links.push({ from, to, edges: [e], way: pairs(edge.way) });
-    } else if (seen.has(key)) {
-      seen.get(key).edges.push(e);
+      return;
+    }
+    let way = pairs(edge.way);
+    if (from >= inner) way = cutAtStart(way, scopes[from - inner].at);
+    if (to >= inner) way = cutAtEnd(way, scopes[to - inner].at);
+    const link = between.get(`${from} ${to}`);
+    if (!link) {
+      links.push({ from, to, edges: [e], way });
+      between.set(`${from} ${to}`, last(links));
     } else {
-      let way = pairs(edge.way);
-      if (from >= inner) way = cutAtStart(way, scopes[from - inner].at);
-      if (to >= inner) way = cutAtEnd(way, scopes[to - inner].at);
-      const link = { from, to, edges: [e], way };
-      seen.set(key, link);
-      links.push(link);
+      link.edges.push(e);
+      if (sideways(way) < sideways(link.way)) link.way = way; // of several the straightest
     }
   });
+  return links;
+}
 
-  const map = [0, 1].map((axis) => {
-    const range = (at, less = 0) => [at[axis] - less, at[axis] + at[axis + 2] + less];
-    const hidden = closed.map((s) => range(scopes[s].at));
-    if (!hidden.length) return (v) => v;
+// Return where the card of a folded scope would be, so that the straightest way into or out of it goes on straight.
+function inLine(s, links) {
+  const [x, y, w, h] = scopes[s].at, item = inner + s;
+  let best = Infinity, middle = x + w / 2;
+  for (const { from, to, way } of links) {
+    const crossing = to === item && last(way)[1] <= y + 1 ? last(way) : from === item && way[0][1] >= y + h - 1 ? way[0] : null;
+    if (crossing && sideways(way) < best) [best, middle] = [sideways(way), crossing[0]];
+  }
+  return Math.min(Math.max(middle - WIDTH / 2, x), x + w - WIDTH);
+}
+
+// Return the maps of x and y that close up what folded scopes leave empty.
+function closings(shownCards, closed, open, links, lefts) {
+  if (!closed.length) return [(x) => x, (y) => y];
+  const passed = (s) => links.some(({ from, to, way }) => from !== inner + s && to !== inner + s && runsThrough(way, scopes[s].at));
+  return [0, 1].map((axis) => {
+    const range = (at, more = 0) => [at[axis] - more, at[axis] + at[axis + 2] + more];
     const kept = shownCards.map((c) => range(cards[c].at, AIR));
-    const least = closed.map((s) => [...range(scopes[s].at), axis ? graph.high + 2 * INSET : WIDTH + FRAME]);
+    const least = closed.map((s) => [...range(scopes[s].at), axis ? heightOf(inner + s) + 2 * INSET : (WIDTH + FRAME) * (passed(s) ? 2 : 1)]);
+    if (!axis) lefts.forEach((left) => kept.push([left, left + WIDTH]));
     open.forEach((s) => {
       const [low, high] = range(scopes[s].at);
       kept.push([low, low + (axis ? STRIP : FRAME)], [high - FRAME, high]);
@@ -114,33 +128,59 @@ function arrange(folded) {
     links.forEach(({ way }) => way.forEach((p, i) => { // lines along the other axis keep their distance
       if (i && Math.abs(p[axis] - way[i - 1][axis]) < 0.5) kept.push([p[axis] - CORNER, p[axis] + CORNER]);
     }));
-    return closing(hidden, kept, least);
+    return closing(closed.map((s) => range(scopes[s].at)), kept, least);
   });
-  const moved = ([x, y, w, h]) => [map[0](x), map[1](y), map[0](x + w) - map[0](x), map[1](y + h) - map[1](y)];
+}
 
-  const boxes = new Map(), frames = new Map();
+// Return the places of all that is visible: boxes of cards and of folded scopes by item, frames of open scopes, links.
+function arrange(folded) {
+  const standing = standIns(folded);
+  const shownCards = cards.map((_, c) => c).filter((c) => standing.card[c] === c);
+  const closed = scopes.map((_, s) => s).filter((s) => standing.scope[s] === s);
+  const open = scopes.map((_, s) => s).filter((s) => standing.scope[s] < 0);
+  const before = visibleLinks(standing), lefts = new Map(closed.map((s) => [s, inLine(s, before)]));
+  const [across, down] = closings(shownCards, closed, open, before, lefts);
+  const moved = ([x, y, w, h]) => [across(x), down(y), across(x + w) - across(x), down(y + h) - down(y)];
+
+  const links = before.map((link) => ({ ...link, way: link.way.map(([x, y]) => [across(x), down(y)]) }));
+  const boxes = new Map(), closedFrames = new Map(closed.map((s) => [s, moved(scopes[s].at)]));
   shownCards.forEach((c) => {
-    const at = moved(cards[c].at);
-    boxes.set(c, [at[0] + (at[2] - cards[c].at[2]) / 2, at[1] + (at[3] - cards[c].at[3]) / 2, cards[c].at[2], cards[c].at[3]]);
+    const [x, y, w, h] = moved(cards[c].at), [, , width, height] = cards[c].at;
+    boxes.set(c, [x + (w - width) / 2, y + (h - height) / 2, width, height]);
   });
-  open.forEach((s) => frames.set(s, moved(scopes[s].at)));
-  const closedFrames = new Map(closed.map((s) => [s, moved(scopes[s].at)]));
-  const shown = links.map((link) => ({ ...link, way: link.way.map(([x, y]) => [map[0](x), map[1](y)]) }));
   closed.forEach((s) => {
-    const frame = closedFrames.get(s), item = inner + s;
-    const through = // the card stands where the way through it goes
-      shown.find((l) => l.to === item && last(l.way)[1] <= frame[1] + 1) || shown.find((l) => l.from === item);
-    const x = !through ? frame[0] + frame[2] / 2 : (through.to === item ? last(through.way) : through.way[0])[0];
-    const left = Math.min(Math.max(x - WIDTH / 2, frame[0]), frame[0] + frame[2] - WIDTH);
-    const height = graph.high;
+    const frame = closedFrames.get(s), item = inner + s, height = heightOf(item);
+    const left = free(across(lefts.get(s)), frame, links.filter((link) => link.from !== item && link.to !== item));
     boxes.set(item, [left, frame[1] + (frame[3] - height) / 2, WIDTH, height]);
   });
-  shown.forEach((link) => {
+  links.forEach((link) => {
     if (link.to >= inner) link.way.push(reach(last(link.way), closedFrames.get(link.to - inner), boxes.get(link.to)));
     if (link.from >= inner) link.way.unshift(reach(link.way[0], closedFrames.get(link.from - inner), boxes.get(link.from)));
     clip(link, boxes);
   });
-  return { boxes, frames, links: shown, standing, bounds: boundsOf([...boxes.values(), ...frames.values()]) };
+  const frames = new Map(open.map((s) => [s, moved(scopes[s].at)]));
+  return { boxes, frames, links, standing, bounds: boundsOf([...boxes.values(), ...frames.values()]) };
+}
+
+function sideways(way) { // how far a way goes to the sides
+  return way.reduce((sum, p, i) => sum + (i ? Math.abs(p[0] - way[i - 1][0]) : 0), 0);
+}
+
+function runsThrough(way, [x, y, w, h]) { // whether a part of a way may lie in a box
+  return way.some((p, i) => i && Math.max(p[0], way[i - 1][0]) > x && Math.min(p[0], way[i - 1][0]) < x + w
+    && Math.max(p[1], way[i - 1][1]) > y && Math.min(p[1], way[i - 1][1]) < y + h);
+}
+
+// Return where in a frame a card stands, as near as can be to where it is wanted, so that no link runs over it.
+function free(wanted, frame, links) {
+  const [x, , w] = frame;
+  const taken = links.flatMap(({ way }) => way.flatMap((p, i) => {
+    if (!i || !runsThrough([way[i - 1], p], frame)) return [];
+    return [[Math.min(p[0], way[i - 1][0]) - CORNER - WIDTH, Math.max(p[0], way[i - 1][0]) + CORNER]];
+  }));
+  const near = (left) => Math.min(Math.max(left, x), x + w - WIDTH);
+  const places = [wanted, ...taken.flat()].map(near).sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted));
+  return places.find((left) => !taken.some(([a, b]) => left > a + 0.5 && left < b - 0.5)) ?? near(wanted);
 }
 
 // A card that is shown in a longer place than its own stands in the middle of it: its links come up to it.
@@ -150,6 +190,10 @@ function clip(link, boxes) {
     const [x, y, w, h] = boxes.get(item), p = link.way[i];
     link.way[i] = [Math.min(Math.max(p[0], x), x + w), Math.min(Math.max(p[1], y), y + h)];
   }
+}
+
+function heightOf(item) { // of a folded scope; with the loss in it, it shows its value
+  return holdsRoot(item) ? graph.tall : graph.high;
 }
 
 function cardOf(item) {
@@ -167,7 +211,8 @@ function last(list) {
 }
 
 function boundsOf(boxes) {
-  const low = [0, 1].map((axis) => Math.min(...boxes.map((b) => b[axis])));
-  const high = [0, 1].map((axis) => Math.max(...boxes.map((b) => b[axis] + b[axis + 2])));
-  return boxes.length ? [low[0], low[1], high[0] - low[0], high[1] - low[1]] : [0, 0, 1, 1];
+  if (!boxes.length) return [0, 0, 1, 1];
+  const least = (i) => boxes.reduce((low, box) => Math.min(low, box[i]), Infinity);
+  const most = (i) => boxes.reduce((high, box) => Math.max(high, box[i] + box[i + 2]), -Infinity);
+  return [least(0), least(1), most(0) - least(0), most(1) - least(1)];
 }
