@@ -388,6 +388,23 @@ def test_without_its_library_a_file_is_refused_with_the_extra_that_is_missing(mo
         write(to_svg(mlp()))
 
 
+def test_pdf_is_made_of_lines_and_letters():
+    try:
+        import cairosvg  # noqa: F401 - whether it is there
+    except (ImportError, OSError) as error:
+        pytest.skip(f"CairoSVG, or the library cairo, is not installed: {error}")
+    pdf = to_pdf(to_svg(mlp()))
+    assert pdf.startswith(b"%PDF") and b"/Subtype /Image" not in pdf
+
+
+def test_without_dot_graphviz_comes_from_pygraphviz(monkeypatch, tmp_path):
+    pytest.importorskip("pygraphviz", reason="the extra dot is not installed")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    svg = rendered(mlp(), ".svg")
+    ElementTree.fromstring(svg)
+    assert b"2.7676" in svg
+
+
 @needs_dot
 @pytest.mark.parametrize(("ending", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test_graphviz_draws_all_views(ending, start):
