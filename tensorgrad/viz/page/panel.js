@@ -34,6 +34,8 @@ function distribution(stats, kind, words) { // histogram and figures, or why the
   const rows = kind === "value"
     ? [["mean", stats.mean], ["deviation", stats.deviation], ["zeros", stats.zeros], ["elements", stats.size.toLocaleString("en-US")]]
     : [["rms", stats.rms], ["norm", stats.norm], ["zeros", stats.zeros], ["mean", stats.mean]];
+  if (stats.dead && kind === "value") rows.push(["units all 0", stats.dead]);
+  if (stats.saturated) rows.push(["saturated", stats.saturated]);
   if (stats.classes) rows.push(["different", stats.classes.toLocaleString("en-US")]);
   return [alarm, stats.counts && stats.size > 1 ? histogram(stats, kind, words) : null, figures(rows)];
 }
@@ -120,7 +122,7 @@ function aboutItem(item) {
     (card.findings || []).length ? section("Health", findingsOf(card.findings)) : null,
     section(many ? "Values that leave it" : "Values", aboutValues(card)),
     section(many ? "Their gradient" : `Gradient ∂/∂${called(item)}`, aboutGradient(item, card),
-      card.ratio === undefined ? null : figures([["gradient / values, by norm", card.ratio]])),
+      card.ratio === undefined ? null : figures([[`${many ? "of its parameters: " : ""}gradient / values, by norm`, card.ratio]])),
     heats.length ? section("Maps", h("div", { class: "heats" }, heats), h("p", { class: "soft" }, "Means of blocks. Colour: above 0. Dark: below 0.")) : null,
     (card.formula || []).length ? section(step ? `Backward, step ${step} of ${steps.length}` : "Backward", h("div", { class: "formula", tabindex: "0", role: "group", "aria-label": "formulas" }, card.formula.map((line) => h("div", {}, line)))) : null,
     many || card.kind === "op" || card.kind === "loss" ? section("Cost", figures([
