@@ -347,7 +347,7 @@ def test_deeply_nested_modules_need_no_recursion():
 def test_text_shows_the_main_path_and_other_arguments_behind_it():
     assert str(draw(mlp(), detail="shapes")) == "\n".join(
         [
-            "Forward graph of loss   8 operations · 5,503 parameters in 4 tensors",
+            "Forward graph of loss   8 operations · 5,503 parameters in 4 tensors · 55 kFLOP forward",
             "",
             "  ○  %4.0  input        f64[5, 784]",
             "  │",

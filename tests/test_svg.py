@@ -13,17 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorgrad.viz.cards import WIDE, looks
 from tensorgrad.viz.dot import rendered, to_digraph
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.letters import ems, fitted, wrapped
+from tensorgrad.viz.looks import looks
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.passes import backward, both, to_depth
 from tensorgrad.viz.pieces import PAD_X, Bars, Tab, row_width
 from tensorgrad.viz.raster import to_pdf, to_png
 from tensorgrad.viz.scene import stage
 from tensorgrad.viz.svg import to_svg
+from tensorgrad.viz.wide import WIDE
 
 sys.path.append(str(Path(__file__).parent))
 from random_graphs import chain, irs

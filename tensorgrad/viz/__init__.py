@@ -156,7 +156,7 @@ def draw(
     >>> import tensorgrad as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
     >>> print(draw((w * 3.0).sum(), detail="shapes"))
-    Forward graph   2 operations · 2 parameters in 1 tensor
+    Forward graph   2 operations · 2 parameters in 1 tensor · 4 FLOP forward
     <BLANKLINE>
       ●  %1  multiply  f64[2]  × 3.0  ◂ w f64[2]
       ◉  %2  sum       f64[]   = 9.0

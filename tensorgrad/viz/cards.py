@@ -1,12 +1,9 @@
 """Says what stands in each card: rows of text and small histograms, in the colours that things have everywhere."""
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats
-from tensorgrad.viz.pieces import LABEL, PAD_X, Bars, Look, Meter, Piece, Row, Tab, Text, fit, row_width
-from tensorgrad.viz.places import beside
+from tensorgrad.viz.pieces import Bars, Row, Text, row_width
 from tensorgrad.viz.words import brief, elide, short_bytes, short_flops, short_number, short_shape
 
 INK, SLATE, GREY, LINE, PAPER = "#0F172A", "#334155", "#64748B", "#94A3B8", "#FFFFFF"
@@ -25,61 +22,15 @@ TITLES = {  # by the family of an op, or the kind of another card
     "rule": "#7C2D12",
     "gradient": "#C2410C",
 }
-FILLS = {"parameter": "#F5F3FF", "input": "#ECFDF5", "constant": "#F8FAFC", "loss": INK, "gradient": "#FFF7ED"}
-BORDERS = {
-    "parameter": "#C4B5FD",
-    "input": "#6EE7B7",
-    "constant": "#CBD5E1",
-    "loss": INK,
-    "op": "#CBD5E1",
-    "module": "#94A3B8",
-    "rule": "#FDBA74",
-    "gradient": "#FB923C",
-}
 TAGS = {"parameter": "#7C3AED", "input": "#059669", "constant": "#64748B"}  # of the word that says the kind
 HEALTH = {  # by level: letters, fill, border
     "note": (GREY, "", ""),
     "low": ("#B45309", "#FFFBEB", "#FCD34D"),
     "bad": ("#B91C1C", "#FEF2F2", "#FCA5A5"),
 }
-ORIGIN = "#DC2626"  # border of the card that trouble comes from
 VERDICTS = {"right": ("#ECFDF5", "#10B981"), "wrong": ("#FEE2E2", "#DC2626"), "inconclusive": ("#F1F5F9", "#94A3B8")}
-USUAL = {(1, "right"), (1, "−"), (1, "÷"), (1, "exponent")}  # roles of arguments that are not said
 
-NARROWEST, WIDEST = 112.0, 264.0
-WIDE, COLUMNS = 790.0, (236.0, 390.0, 560.0)  # of cards of folded scopes: width, and where columns begin
-METERS = {"": "#059669", "low": "#D97706", "bad": "#DC2626"}  # by the worst finding
 LINES, FINDINGS = 5, 3  # of formulas and of findings, at most
-
-
-def looks(ir: GraphIR, wide: bool = False) -> dict[str, Look]:
-    """Return what each card says, by id; all are as wide as the widest, up to a limit.
-
-    wide: whether folded scopes get wide cards, with columns to compare, where they are most of the graph.
-    """
-    paths = scope_paths(ir)
-    sides = beside(ir)
-    roles = {
-        edge.source: edge.role
-        for edge in ir.edges
-        if sides.get(edge.source, ("",))[0] == edge.target and (edge.argument, edge.role) not in USUAL
-    }
-    first = next((finding.card for finding in ir.findings if finding.level == "bad"), "")
-    range_ = gradient_range(ir) if wide else None
-    made: dict[str, Look] = {}
-    broad: set[str] = set()
-    for card in ir.cards:
-        path = paths.get(card.scope, "")
-        if ir.view == "both" and card.of:
-            card = replace(card, findings=())  # which are on the card of the step
-        if range_ is not None and card.kind == "module":
-            broad.add(card.id)
-            made[card.id] = framed(card, wide_rows(card, shown_title(card, path), range_), first)
-        else:
-            made[card.id] = look(card, ir.detail, path, roles.get(card.id, ""), first)
-    needed = max((row_width(row) for id, one in made.items() if id not in broad for row in one.rows), default=0.0)
-    width = math.ceil(min(max(needed + 2 * PAD_X, NARROWEST), WIDEST))
-    return {id: fit(one, WIDE if id in broad else width) for id, one in made.items()}
 
 
 def scope_paths(ir: GraphIR) -> dict[str, str]:
@@ -92,35 +43,6 @@ def scope_paths(ir: GraphIR) -> dict[str, str]:
 
 
 # What a card says
-def look(card: Card, detail: str, path: str, role: str, origin: str) -> Look:
-    """Return what a card says, as wide as it is.
-
-    path: what the names in its scope begin with.   role: what it is for.   origin: id of the card trouble comes from.
-    """
-    rows = {"loss": loss_rows, "rule": rule_rows, "gradient": gradient_rows, "module": module_rows}.get(
-        card.kind, plain_rows
-    )(card, detail, path, role)
-    rows += [(Text("wrong derivative", VERDICTS["wrong"][1], 10, bold=True),)] * (card.verdict == "wrong")
-    return framed(card, [*rows[:1], *finding_rows(card, dark=card.kind == "loss"), *rows[1:]], origin)
-
-
-def framed(card: Card, rows: list[Row], origin: str) -> Look:
-    """Return rows in the colours of a card: those of its kind, or of its health."""
-    fill, border, stroke = FILLS.get(card.kind, PAPER), BORDERS[card.kind], 1.1
-    worst = worst_level(card.findings)
-    if worst in ("low", "bad"):
-        _, fill, border = HEALTH[worst]
-        stroke = 3.0 if card.id == origin else 1.3
-        border = ORIGIN if card.id == origin else border
-    if card.verdict:
-        fill, border = VERDICTS[card.verdict]
-        stroke = 2.5 if card.verdict == "wrong" else 1.1
-    if card.kind == "loss":
-        fill = INK  # under white letters
-    dashed = card.kind == "constant" or (card.family == "view" and card.kind in ("op", "rule"))
-    return Look(tuple(rows), fill, border, stroke, dashed, tooltip=tooltip(card))
-
-
 def worst_level(findings: Iterable[Finding]) -> str:
     """Return the worst level of findings, "" of none."""
     levels = {finding.level for finding in findings}
@@ -278,51 +200,3 @@ def ratio_rows(card: Card) -> list[Row]:
     if card.ratio is None or (card.gradient and (card.gradient.nans or card.gradient.infinities)):
         return []
     return [(Text("gradient / weight", GREY, 9.5), Text(brief(card.ratio), SLATE, 9.5, bold=True))]
-
-
-# Folded scopes, one line each
-def gradient_range(ir: GraphIR) -> tuple[int, int] | None:
-    """Return the powers of ten around the gradients of folded scopes; None unless these are most of the graph."""
-    folded = [card for card in ir.cards if card.kind == "module"]
-    steps = sum(card.kind in ("op", "loss") for card in ir.cards)
-    sizes = [card.gradient.rms for card in folded if card.gradient and card.gradient.rms > 0]
-    if ir.view != "forward" or ir.detail == "shapes" or len(folded) < 3 or len(folded) < steps or not sizes:
-        return None
-    low, high = math.floor(math.log10(min(sizes))), math.ceil(math.log10(max(sizes)))
-    return low, max(high, low + 1)
-
-
-def wide_rows(card: Card, title: str, powers: tuple[int, int]) -> list[Row]:
-    """Return the rows of a wide card: what it is, values, gradients, and the size of these between powers of ten."""
-    times = [Text(f"×{card.times:,}", SLATE, 12, bold=True)] if card.times > 1 else []
-    note = [Text(elide(card.note, 60), GREY, 10)] if card.note else []
-    size = [short_flops(card.flops)] if card.flops else []
-    worst = worst_level(card.findings)
-    first: list[Piece | Tab] = [Text(title, INK, 14, bold=True), *times, *note]
-    second: list[Piece | Tab] = [*shape_row(card), *[Text(words, GREY, 9.5) for words in size]]
-    for column, rows in zip(COLUMNS, (value_rows(card), gradient_bars(card)), strict=False):
-        for bars, *figures in rows:
-            first += [Tab(column), bars]
-            second += [Tab(column + LABEL), *figures]
-    if card.ratio is not None:
-        second.append(Text(f"∂W/W {brief(card.ratio)}", GREY, 9.5))
-    if card.gradient and card.gradient.rms > 0:
-        share = (math.log10(card.gradient.rms) - powers[0]) / (powers[1] - powers[0])
-        first += [Tab(COLUMNS[2]), Meter(share, METERS.get(worst, METERS[""]))]
-    findings = finding_rows(card)
-    if findings:
-        second += [Tab(COLUMNS[2]), *findings[0]]
-    return [tuple(first), tuple(second), *[(Tab(COLUMNS[2]), *row) for row in findings[1:]]]
-
-
-def tooltip(card: Card) -> str:
-    """Return the card in one line."""
-    facts = [card.kind, card.title, card.name, short_shape(card.dtype, card.shape), card.note]
-    facts += [f"{card.line.file}:{card.line.number}"] if card.line else []
-    facts += [f"{finding.words}. {finding.why}" for finding in card.findings]
-    return elide(" · ".join(dict.fromkeys(filter(None, facts))), 300)
-
-
-def sizes(shown: Mapping[str, Look]) -> dict[str, tuple[float, float]]:
-    """Return the width and height of each card."""
-    return {id: (one.width, one.height) for id, one in shown.items()}

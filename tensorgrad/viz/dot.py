@@ -10,9 +10,10 @@ from shutil import which
 
 import graphviz
 
-from tensorgrad.viz.cards import GREY, INK, PAPER, looks
+from tensorgrad.viz.cards import GREY, INK, PAPER
 from tensorgrad.viz.ir import Edge, GraphIR
 from tensorgrad.viz.labels import edge_words
+from tensorgrad.viz.looks import looks
 from tensorgrad.viz.panels import diagnosis, header_rows
 from tensorgrad.viz.pieces import Bars, Dot, Look, Meter, Piece, Row, Tab, Text
 from tensorgrad.viz.places import Sides, beside, main_path
@@ -195,7 +196,7 @@ def blocks(counts: tuple[int, ...]) -> str:
     """Return a histogram as a word, of half as many signs as it has parts.
 
     >>> blocks((0, 0, 1, 1, 8, 8, 4, 0))
-    '▁▂█▃'
+    '▁▁█▂'
     """
     halves = [sum(counts[i : i + 2]) for i in range(0, len(counts), 2)]
     most = max(halves) or 1

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from tensorgrad.viz.words import short_bytes, short_flops
+
 VERSION = 2  # of the JSON form: goes up when a reader of the old form would misread the new one
 
 Kind = Literal[
@@ -168,15 +170,26 @@ class GraphIR:
         return into
 
     def summary(self) -> str:
-        """Return the size of the graph in words."""
-        sizes = [math.prod(n or 0 for n in card.shape) for card in self.cards if card.kind == "parameter"]
-        folded = [card for card in self.cards if card.kind == "module"]
-        steps = sum(card.kind in ("op", "loss") for card in self.cards) + sum(card.count for card in folded)
-        numbers = sum(sizes) + sum(card.parameters for card in folded)
-        tensors = "" if folded else f" in {len(sizes)} tensor{'s' * (len(sizes) != 1)}"
-        words = [f"{steps:,} operation{'s' * (steps != 1)}"]
+        """Return the size of the graph in words, and what it costs where that is known."""
+        steps = [card for card in self.cards if card.kind in ("op", "loss", "module")]
+        leaves = [card for card in self.cards if card.kind == "parameter"]
+        numbers = sum(math.prod(n or 0 for n in card.shape) for card in leaves) + sum(card.parameters for card in steps)
+        if self.view == "backward":
+            rules, gradients = (sum(card.kind == kind for card in self.cards) for kind in ("rule", "gradient"))
+            return f"{counted(rules, 'rule')} · {counted(gradients, 'gradient')}"
+        words = [counted(sum(card.count for card in steps), "operation")]
         if numbers:
-            words.append(f"{numbers:,} parameter{'s' * (numbers != 1)}{tensors}")
+            tensors = "" if any(card.parameters for card in steps) else f" in {counted(len(leaves), 'tensor')}"
+            words.append(counted(numbers, "parameter") + tensors)
+        if cost := sum(card.flops or 0 for card in steps):
+            words.append(f"{short_flops(cost)} forward")
+        if self.view == "both":
+            kept = {
+                k.card or (card.id if k.what == "result" else f"{card.id} {k.what}"): k.bytes or 0
+                for card in steps
+                for k in card.kept
+            }
+            words.append(f"{short_bytes(sum(kept.values()))} kept for the backward pass")
         return " · ".join(words)
 
     def heading(self) -> str:
@@ -203,6 +216,15 @@ class GraphIR:
         return made
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    >>> counted(1, "rule"), counted(1234, "rule")
+    ('1 rule', '1,234 rules')
+    """
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
 def plain(value: Any) -> Any:
     """Return what JSON can hold of a value; of dataclasses the fields that do not have their usual value."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -227,6 +249,8 @@ def revived(data: Any, kind: Any) -> Any:
     origin, inside = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         kind = next((k for k in inside if is_dataclass(k)), None) if isinstance(data, dict) else None
+        if isinstance(data, str) and str not in inside and float in inside:
+            return float(data)  # "nan" or "inf", for which JSON has no number
         return data if kind is None else revived(data, kind)
     if origin is tuple:
         return tuple(revived(v, inside[0]) for v in data)

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
-from tensorgrad.viz.cards import GREY, USUAL
+from tensorgrad.viz.cards import GREY
 from tensorgrad.viz.ir import Card, Edge
 from tensorgrad.viz.layout import Place
+from tensorgrad.viz.looks import USUAL
 from tensorgrad.viz.pieces import Row, Text, row_width
 from tensorgrad.viz.places import LEAVES
 from tensorgrad.viz.words import elide

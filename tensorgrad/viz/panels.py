@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import GRADIENT, GREY, HEALTH, INK, METERS, SLATE, VALUE, gradient_range
+from tensorgrad.viz.cards import GRADIENT, GREY, HEALTH, INK, SLATE, VALUE
 from tensorgrad.viz.ir import Card, Finding, GraphIR
 from tensorgrad.viz.letters import fitted, wrapped
 from tensorgrad.viz.pieces import PAD_X, Dot, Look, Row, Text, fit, row_height, row_width
-from tensorgrad.viz.words import elide, short_bytes, short_flops
+from tensorgrad.viz.wide import METERS, gradient_range
+from tensorgrad.viz.words import elide
 
 DIAGNOSES = 4  # findings that are explained
 AROUND = 2  # lines before and after the one that is marked
@@ -25,7 +26,7 @@ def header_rows(ir: GraphIR, width: float) -> tuple[list[tuple[float, Row]], flo
     """Return the rows at the top of a picture with their y, and how high they are in all."""
     heading = Text(fitted(elide(ir.heading(), 200), width / 20, bold=True), INK, 20, bold=True)
     rows: list[Row] = [(heading,)]
-    rows += [(Text(line, GREY, 11.5),) for line in wrapped(summary(ir), width / 11.5, 2)]
+    rows += [(Text(line, GREY, 11.5),) for line in wrapped(ir.summary(), width / 11.5, 2)]
     rows += legend(ir, width)
     for note in ir.notes[:6]:
         rows += [(Text(line, GREY, 10.5),) for line in wrapped(elide(note, 400), width / 10.5, 3)]
@@ -35,19 +36,6 @@ def header_rows(ir: GraphIR, width: float) -> tuple[list[tuple[float, Row]], flo
         placed.append((y, row))
         y += row_height(row) + 2
     return placed, y + 18
-
-
-def summary(ir: GraphIR) -> str:
-    """Return the size of the graph in words, with what it costs where that is known."""
-    steps = [card for card in ir.cards if card.kind in ("op", "loss", "module")]
-    costs = [card.flops for card in steps if card.flops is not None]
-    kept = {(k.what, k.bytes) for card in steps for k in card.kept}
-    rules, gradients = (sum(card.kind == kind for card in ir.cards) for kind in ("rule", "gradient"))
-    back = f"{rules:,} rule{'s' * (rules != 1)} · {gradients:,} gradient{'s' * (gradients != 1)}"
-    parts = [back if ir.view == "backward" else ir.summary()]
-    parts += [f"{short_flops(sum(costs))} forward"] if sum(costs) else []
-    parts += [f"{short_bytes(sum(n or 0 for _, n in kept))} kept for the backward pass"] if ir.view == "both" else []
-    return " · ".join(parts)
 
 
 def legend(ir: GraphIR, width: float) -> list[Row]:

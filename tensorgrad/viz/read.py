@@ -231,9 +231,10 @@ def number(value: Any) -> Any:
     return only if isinstance(only, int) or (isinstance(only, float) and math.isfinite(only)) else short_number(only)
 
 
-def scalar(value: Any) -> float | None:
-    """Return a constant that formulas can spell, or None."""
-    return float(value) if isinstance(value, int | float | np.floating | np.integer) else None
+def scalar(value: Any) -> float | str:
+    """Return a constant as formulas take it: the number that it is, or no name."""
+    number = value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
+    return float(number) if isinstance(number, int | float) else ""
 
 
 def kept_here(node: Node, drawn: list[str], labels: dict[str, str]) -> Iterator[Kept]:

@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import GRADIENT, GREY, SLATE, looks, sizes
+from tensorgrad.viz.cards import GRADIENT, GREY, SLATE
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
 from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_place
 from tensorgrad.viz.layout import Place
+from tensorgrad.viz.looks import looks, sizes
 from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
-from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note, summary
+from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note
 from tensorgrad.viz.pieces import PAD_Y, Look, Row, Text, row_width
 from tensorgrad.viz.places import arranged
 from tensorgrad.viz.words import elide
@@ -115,7 +116,7 @@ def stage(ir: GraphIR) -> Scene:
     return Scene(
         math.ceil(width + 2 * MARGIN),
         math.ceil(bottom + MARGIN),
-        f"{elide(ir.heading(), 200)}: {summary(ir)}",
+        f"{elide(ir.heading(), 200)}: {ir.summary()}",
         around,
         routes,
         edge_labels(zip(ir.edges, ways, strict=True), cards, crowd),

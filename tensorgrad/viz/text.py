@@ -1,6 +1,6 @@
 """Writes a graph as text: a row for each step, the main path as a line, other arguments behind ◂."""
 
-from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope, Stats
+from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope, Stats, counted
 from tensorgrad.viz.ops import COMMUTATIVE
 from tensorgrad.viz.words import elide, short_figure, short_number, short_shape
 
@@ -24,7 +24,8 @@ def to_text(ir: GraphIR) -> str:
         shape = short_shape(card.dtype, card.shape)
         verdict = "✗ wrong derivative" if card.verdict == "wrong" else ""
         found = "  ".join(f"{SIGNS[finding.level]} {finding.words}" for finding in card.findings)
-        told = "  ".join(filter(None, [figures(card), card.note, tail, found, verdict]))
+        rule = "; ".join(card.formula) if card.kind == "rule" else ""
+        told = "  ".join(filter(None, [figures(card), rule or card.note, tail, found, verdict]))
         columns = f"{number(card):<{number_width}}  {title(card):<{title_width}}  {shape:<{shape_width}}  {told}"
         return f"  {MARKS[card.kind]}  {columns}".rstrip()
 
@@ -111,7 +112,13 @@ def table(ir: GraphIR, paths: dict[str, str]) -> list[str]:
         norm = short_figure(card.gradient.norm) if finite else "not finite"
         rows.append((elide(path, 60), short_shape(card.dtype, card.shape), norm, ratio))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    return ["", *(f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}" for a, b, c, d in rows)]
+    unseen = sum(card.parameters for card in ir.cards)
+    more = [f"  and {counted(unseen, 'parameter')} in folded cards"] * bool(unseen)
+    return [
+        "",
+        *(f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}" for a, b, c, d in rows),
+        *more,
+    ]
 
 
 def diagnosis(ir: GraphIR) -> list[str]:
