@@ -84,7 +84,8 @@ function fitTitle(made, item, frame) {
 function update() { // brings everything up to the state
   const current = state.step ? now.standing.card[steps[state.step - 1]] : -1;
   const matching = state.matches && new Set(state.matches.map((item) => (item >= inner ? item : now.standing.card[item])));
-  const within = new Set(state.matches ? state.matches.filter((item) => item >= inner).flatMap((item) => members[item - inner]).map((c) => now.standing.card[c]) : []);
+  const found = (state.matches || []).filter((item) => item >= inner).flatMap((item) => members[item - inner]);
+  const within = new Set(found.map((c) => now.standing.card[c])); // in a scope that matches
   const aim = state.matches && state.match >= 0 ? standIn(state.matches[state.match]) : -1;
   for (const [item, made] of shown) {
     const names = ["item", made.box ? "" : `title depth${pathOf(item).length % 2} ${foldable[item - inner] ? "" : "fast"}`, item === current && "current", item === state.selected && "selected",
