@@ -168,6 +168,8 @@ def stats_data(stats: Stats | None) -> Data | None:
             "greatest": number_words(stats.greatest),
             "ends": [v if math.isfinite(v) else 0.0 for v in (stats.least, stats.greatest)],
             "zeros": share_words(stats.zeros, finite),
+            "dead": f"{stats.dead} of {stats.units}" if stats.units and stats.dead else None,
+            "saturated": None if stats.saturated is None else share_words(stats.saturated, finite),
             "nans": stats.nans or None,
             "infinities": stats.infinities or None,
             "classes": stats.classes,
