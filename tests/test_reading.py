@@ -147,6 +147,32 @@ def test_modules_are_scopes_named_by_their_path_and_hold_their_parameters():
     assert "Linear(4, 3, relu) · 15 parameters" in [scope.note for scope in ir.scopes]
 
 
+def test_a_module_without_a_path_is_called_as_the_code_that_calls_it_calls_it():
+    class Attention:
+        def __init__(self):
+            self.q, self.k = tg.nn.Linear(4, 3, rng=0), tg.nn.Linear(4, 3, rng=1)
+
+        def __call__(self, x):
+            return self.q(x) * self.k(x)
+
+    attend = Attention()
+    ir = draw(lambda x: attend(x).sum(), data()[0]).ir
+    assert [scope.title for scope in ir.scopes] == ["Attention", "q", "k"]
+
+
+def test_a_module_that_defines_call_itself_is_a_scope():
+    class Twice(tg.nn.Module):
+        def __init__(self):
+            self.w = tg.tensor([2.0], requires_grad=True)
+
+        def __call__(self, x):
+            return x * self.w * self.w
+
+    model = tg.nn.Sequential(Twice(), np.tanh, Twice())
+    ir = draw(model, np.ones(3)).ir
+    assert [(scope.title, scope.kind) for scope in ir.scopes] == [("layers.0", "module"), ("layers.2", "module")]
+
+
 def test_of_a_module_that_is_drawn_itself_only_what_is_in_it_is_a_scope():
     model = tg.nn.Sequential(tg.nn.Linear(4, 3, rng=0), np.tanh, tg.nn.Linear(3, 2, rng=1))
     graph = draw(model, data()[0])

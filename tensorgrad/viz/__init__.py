@@ -43,7 +43,7 @@ class Graph:
 
         .svg: a picture.   .html: a page to explore it, with everything in one file.   .txt: as `print` shows it.
         .json: the data, which `GraphIR.from_json` reads.   .dot: for Graphviz.   .mmd: for Mermaid.
-        .png, .pdf: a picture; they need the extra png, or engine="dot" and Graphviz.
+        .png, .pdf: a picture; they need the extra of that name, or engine="dot" and Graphviz.
         Raises ValueError if the ending is another one, RuntimeError if a program that it needs is missing or fails,
         OSError if the file cannot be written.
         """
