@@ -138,11 +138,11 @@ def test_modules_are_scopes_named_by_their_path_and_hold_their_parameters():
     model = tg.nn.MLP([4, 3, 1], rng=0)
     ir = draw(lambda x: model(x).sum(), data()[0]).ir
     steps = [card for card in ir.cards if card.kind == "op"]
-    assert [scope_titles(ir, card) for card in steps] == [["mlp", "layers.0"], ["mlp", "layers.1"]]
+    assert [scope_titles(ir, card) for card in steps] == [["model", "layers.0"], ["model", "layers.1"]]
     assert [card.title for card in ir.cards if card.kind == "parameter"] == ["weight", "bias", "weight", "bias"]
     assert {tuple(scope_titles(ir, c)) for c in ir.cards if c.title == "weight"} == {
-        ("mlp", "layers.0"),
-        ("mlp", "layers.1"),
+        ("model", "layers.0"),
+        ("model", "layers.1"),
     }
     assert "Linear(4, 3, relu) · 15 parameters" in [scope.note for scope in ir.scopes]
 
@@ -183,7 +183,7 @@ def test_of_a_module_that_is_drawn_itself_only_what_is_in_it_is_a_scope():
 def test_a_module_that_is_used_again_has_a_scope_for_each_use_and_its_parameters_are_around_them():
     cell = tg.nn.Linear(3, 3, rng=0)
     ir = draw(lambda x: cell(np.tanh(cell(x))).sum(), np.ones((2, 3))).ir
-    assert [scope.title for scope in ir.scopes] == ["linear", "linear (2)"]
+    assert [scope.title for scope in ir.scopes] == ["cell", "cell (2)"]
     assert {card.scope for card in ir.cards if card.kind == "parameter"} == {""}
 
 

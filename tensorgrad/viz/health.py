@@ -60,7 +60,9 @@ def alike(causes: list[Finding]) -> list[Finding]:
     listed = []
     for first, *others in groups.values():
         places = f"{len(others):,} other place{'s' * (len(others) != 1)}"
-        listed.append(replace(first, why=f"{first.why} Likewise in {places}.".strip()) if others else first)
+        listed.append(
+            replace(first, why=f"{first.why.rstrip('.')}. Likewise in {places}.".lstrip(". ")) if others else first
+        )
     return sorted(listed, key=lambda finding: RANK[finding.level])
 
 
