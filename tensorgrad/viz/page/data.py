@@ -38,6 +38,7 @@ def data_of(ir: GraphIR, folded: frozenset[str] = frozenset()) -> Data:
     return {
         "heading": elide(ir.heading(), LONGEST),
         "summary": ir.summary(),
+        "kept": short_bytes(ir.kept()),
         "detail": ir.detail,
         "size": [places.width, places.height],
         "low": LOW,

@@ -146,7 +146,7 @@ function aboutGraph() {
     graph.notes.length ? section("Notes", h("ul", { class: "notes" }, graph.notes.map((note) => h("li", {}, note)))) : null,
     section("Cost", figures([
       ["forward", cards.some((c) => c.flops !== undefined) ? inUnits(cards.reduce((sum, c) => sum + (c.flops || 0), 0), "FLOP") : "not known"],
-      ["kept", cards.some((c) => c.keptBytes) ? inUnits(cards.reduce((sum, c) => sum + (c.keptBytes || 0), 0), "", 1024) : "not known"],
+      ["kept", cards.some((c) => c.keptBytes) ? graph.kept : "not known"],
       ["all arrays", inUnits(cards.reduce((sum, c) => sum + (c.size || 0), 0), "", 1024)]])),
     section("Keys", h("dl", { class: "keys" }, [
       ["← →", "step through the backward pass"], ["Home End", "overview, last step"], ["/", "find"], ["Tab", "into the graph, then ↑ ↓ from card to card"],
