@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tensorgrad.viz.facts.stats import stats
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope
 from tensorgrad.viz.page import to_html
 from tensorgrad.viz.passes import fold
-from tensorgrad.viz.stats import stats
 
 sys.path.append(str(Path(__file__).parent))
 from random_graphs import HOSTILE, chain, irs

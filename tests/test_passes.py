@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorgrad.viz.diff import diff
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
-from tensorgrad.viz.mermaid import to_mermaid
 from tensorgrad.viz.passes import (
     backward,
     both,
@@ -25,7 +23,9 @@ from tensorgrad.viz.passes import (
     to_depth,
     without_constants,
 )
+from tensorgrad.viz.passes.diff import diff
 from tensorgrad.viz.passes.periods import periodic
+from tensorgrad.viz.writers.mermaid import to_mermaid
 
 sys.path.append(str(Path(__file__).parent))
 from random_graphs import chain, irs

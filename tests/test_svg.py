@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorgrad.viz.dot import rendered, to_digraph
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
 from tensorgrad.viz.layout import Place
-from tensorgrad.viz.letters import ems, fitted, wrapped
-from tensorgrad.viz.looks import looks
-from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.passes import backward, both, to_depth
-from tensorgrad.viz.pieces import PAD_X, Bars, Tab, row_width
-from tensorgrad.viz.raster import to_pdf, to_png
-from tensorgrad.viz.scene import stage
-from tensorgrad.viz.svg import to_svg
-from tensorgrad.viz.wide import WIDE
+from tensorgrad.viz.scene.letters import ems, fitted, wrapped
+from tensorgrad.viz.scene.looks import looks
+from tensorgrad.viz.scene.mirror import BACKWARD, FORWARD, mirrored_scopes
+from tensorgrad.viz.scene.pieces import PAD_X, Bars, Tab, row_width
+from tensorgrad.viz.scene.stage import stage
+from tensorgrad.viz.scene.wide import WIDE
+from tensorgrad.viz.writers.dot import rendered, to_digraph
+from tensorgrad.viz.writers.raster import to_pdf, to_png
+from tensorgrad.viz.writers.svg import to_svg
 
 sys.path.append(str(Path(__file__).parent))
 from random_graphs import chain, irs
@@ -382,7 +382,7 @@ def test_a_picture_too_large_for_png_is_refused_with_the_cure():
 
 @pytest.mark.parametrize(("write", "extra"), [(to_png, "png"), (to_pdf, "pdf")])
 def test_without_its_library_a_file_is_refused_with_the_extra_that_is_missing(monkeypatch, write, extra):
-    monkeypatch.setattr("tensorgrad.viz.raster.find_spec", lambda name: None)
+    monkeypatch.setattr("tensorgrad.viz.writers.raster.find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "cairosvg", None)
     with pytest.raises(RuntimeError, match=rf'pip install "tensorgrad-engine\[{extra}\]"'):
         write(to_svg(mlp()))
@@ -414,6 +414,6 @@ def test_graphviz_draws_all_views(ending, start):
 
 def test_without_any_graphviz_the_error_names_both(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("tensorgrad.viz.dot.find_spec", lambda name: None)
+    monkeypatch.setattr("tensorgrad.viz.writers.dot.find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match=r"install it, or pip install \"tensorgrad-engine\[dot\]\".*graph\.dot"):
         rendered(mlp(), ".svg")

@@ -187,6 +187,14 @@ class GraphIR:
             words.append(f"{short_bytes(self.kept())} kept for the backward pass")
         return " · ".join(words)
 
+    def paths(self) -> dict[str, str]:
+        """Return the title of each scope behind those of the scopes around it, repetitions left out, by id."""
+        paths: dict[str, str] = {"": ""}
+        for scope in self.scopes:  # outer ones come first
+            outer = paths.get(scope.parent, "")
+            paths[scope.id] = outer if scope.kind == "repeat" else f"{outer}.{scope.title}" if outer else scope.title
+        return paths
+
     def kept(self) -> int:
         """Return how many bytes steps keep for their rules; an array that several keep counts once."""
         sizes: dict[str, int] = {}

@@ -11,7 +11,7 @@ import numpy as np
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Heat, Scope, Stats
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.passes import fold
-from tensorgrad.viz.scene import arranged
+from tensorgrad.viz.scene.stage import arranged
 from tensorgrad.viz.words import elide, short_bytes, short_number, short_shape
 
 WIDTH = 208.0  # of every card

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tensorgrad.viz.facts.layers import along_layers, feeds_weights, without_gradient
+from tensorgrad.viz.facts.origins import Found, Wiring, given, in_gradients, in_parameters, in_values, short, wiring
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
-from tensorgrad.viz.layers import along_layers, feeds_weights, without_gradient
-from tensorgrad.viz.origins import Found, Wiring, given, in_gradients, in_parameters, in_values, short, wiring
 
 ROWS = 32  # a unit that is 0 in fewer rows may be alive: a fair coin shows 32 times the same side once in 4e9
 SOME_DEAD, DEAD, MOST_DEAD = 0.1, 0.25, 0.5  # of the units; ten layers of relu begin with a fifth in the last ones

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tensorgrad.viz.ir import GraphIR
 from tensorgrad.viz.layout import Arranged, Box, Group, Link, arrange
-from tensorgrad.viz.mirror import mirrored
+from tensorgrad.viz.scene.mirror import mirrored
 
 TITLE = 26.0  # height of the strip that a scope's title stands in
 STRAIGHT, USUAL, ASIDE = 3.0, 1.0, 0.5  # weights of links on the main path, of others, of those from leaves

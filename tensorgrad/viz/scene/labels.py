@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
-from tensorgrad.viz.cards import GREY, SLATE
 from tensorgrad.viz.ir import Card, Edge
 from tensorgrad.viz.layout import Place
-from tensorgrad.viz.looks import USUAL
-from tensorgrad.viz.pieces import Row, Text, row_width
-from tensorgrad.viz.places import LEAVES
+from tensorgrad.viz.scene.cards import GREY, SLATE
+from tensorgrad.viz.scene.looks import USUAL
+from tensorgrad.viz.scene.pieces import Row, Text, row_width
+from tensorgrad.viz.scene.places import LEAVES
 from tensorgrad.viz.words import elide
 
 FIRST = {"if", "1"}  # roles of a first argument that an edge names; of later ones it names all

@@ -11,7 +11,6 @@ import numpy as np
 from tensorgrad import traps
 from tensorgrad.op import OPS, Op
 from tensorgrad.values import IN_DATA, IN_LEAF
-from tensorgrad.viz.cards import scope_paths
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Level, Stats
 
 INVERSE: dict[str, np.ufunc] = {  # of functions that overflow: of the largest number, what they overflow above
@@ -53,7 +52,7 @@ def wiring(ir: GraphIR) -> Wiring:
         if edge.kind == "value":
             into[edge.target].append(edge)
             out[edge.source].append(edge)
-    return Wiring(cards, scope_paths(ir), into, out)
+    return Wiring(cards, ir.paths(), into, out)
 
 
 def lost(stats: Stats | None) -> bool:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tensorgrad.viz.svg import MONO, SANS
+from tensorgrad.viz.writers.svg import MONO, SANS
 
 MOST = 100e6  # pixels of a picture: larger ones are drawn smaller
 LEAST_SCALE = 0.25  # below which nothing can be read
