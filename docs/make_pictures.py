@@ -15,7 +15,7 @@ import gallery  # noqa: E402  # it stands beside the other examples
 
 step, inputs = gallery.mlp(np.random.default_rng(0))
 tg.draw(step, *inputs).save(HERE / "mlp.svg")
-tg.draw(step, *inputs, view="both", detail="full").save(HERE / "mlp_both.svg")
+tg.draw(step, *inputs, view="both").save(HERE / "mlp_both.svg")
 
 chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if chromium is not None:
