@@ -119,7 +119,7 @@ def leaf_card(id: str, node: Node, known: Known) -> Card:
     """Return the card of what came before all steps."""
     given = known.run.given.get(node) if known.run else None
     name = given.name if given else getattr(node, "name", None) or ""
-    kind: Kind = "input" if given or node.op is not None else "parameter"
+    kind: Kind = "input" if node.op is not None or (given and not given.trained) else "parameter"
     if kind == "input" and (given is None or given.whole):
         known.outside.add(id)
     title = name or ("input" if kind == "input" else "unnamed")
@@ -269,7 +269,8 @@ def in_params(params: Mapping[str, Any], run: Run | None) -> Iterator[tuple[str,
     for name, value in params.items() if inputs else ():
         for item in value if isinstance(value, tuple | list) else (value,):
             if isinstance(item, np.ndarray) and item.ndim:
-                yield from ((name, array) for array in inputs if array is item or chooses_the_same(array, item))
+                same = [array for array in inputs if array is item or chooses_the_same(array, item)]
+                yield from ((name, array) for array in same[:1])  # of equal ones it cannot be told which
 
 
 def chooses_the_same(a: Any, b: Any) -> bool:
