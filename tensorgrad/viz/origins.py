@@ -41,7 +41,18 @@ class Wiring:
         """Return what to call a card in a sentence."""
         path = self.paths.get(card.scope, "") if card.kind == "parameter" else ""
         name = card.name or (f"the result of {card.title}" if card.kind in ("op", "loss") else card.title)
-        return name if not path or name.startswith(f"{path}.") else f"{path}.{name}"
+        return behind(path, name) if path else name
+
+
+def behind(path: str, name: str) -> str:
+    """Return a name with the path of what it is in, of which it may begin with the end.
+
+    >>> behind("mlp.layers.0", "layers.0.weight"), behind("mlp", "weight")
+    ('mlp.layers.0.weight', 'mlp.weight')
+    """
+    outer, inner = path.split("."), name.split(".")
+    shared = next((k for k in range(min(len(outer), len(inner) - 1), 0, -1) if outer[-k:] == inner[:k]), 0)
+    return ".".join([*outer, *inner[shared:]])
 
 
 def wiring(ir: GraphIR) -> Wiring:

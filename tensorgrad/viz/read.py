@@ -83,7 +83,7 @@ def read(
         ir = by_names(ir)
     else:
         ir = by_calls(ir, run.calls, {ids[n]: run.where[n.seq] for n in nodes if n.seq in run.where}, known.outside)
-    return replace(ir, notes=(missing(ir) if run is None else []) + notes)
+    return replace(ir, notes=missing(ir, known, nodes) + notes)
 
 
 def recorded(root: Node, since: int) -> list[Node]:
@@ -98,20 +98,26 @@ def outside(node: Node, since: int) -> bool:
     return bool(since) and node.seq > since
 
 
-def missing(ir: GraphIR) -> list[str]:
+def missing(ir: GraphIR, known: Known, nodes: list[Node]) -> list[str]:
     """Return what the picture does not show, and why."""
     notes = []
     lost = sum(card.forgotten for card in ir.cards)
+    since = known.run.since if known.run else 0
     if lost:
         plural = "s" * (lost != 1)
         notes.append(f"… stands for {lost:,} constant{plural} that backward() has let go of: {held.REMEDY}")
     unknown = sum(card.stats is None and card.value is None for card in ir.cards)
-    if unknown and ir.detail != "shapes":
-        notes.append(
-            f"the values of {unknown:,} of {len(ir.cards):,} cards are not held, as no rule reads them: "
-            "tg.draw(f, *inputs) runs a function and shows all"
-        )
-    return notes
+    if not unknown or ir.detail == "shapes":
+        return notes
+    if others := sorted({type(value).__name__ for value in known.values.values() if foreign(value)}):
+        return [*notes, f"no statistics of arrays of type {', '.join(others)}: their elements are not looked at"]
+    if any(node.args is None and not outside(node, since) for node in nodes):
+        why = f"for backward() has let go of them: {held.REMEDY}"
+    elif known.run is None:
+        why = "as no rule reads them: tg.draw(f, *inputs) runs a function and shows all"
+    else:
+        why = "as of what runs within tg.checkpoint, or in a thread of its own, only what rules read is kept"
+    return [*notes, f"the values of {unknown:,} of {len(ir.cards):,} cards are not held, {why}"]
 
 
 # Cards

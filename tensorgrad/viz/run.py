@@ -292,7 +292,7 @@ def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str], *, li
         found = Input(own or name, raw(value), len(path) == 1, trained and (len(path) > 1 or bool(own)))
         if isinstance(value, Tensor) and value.node is not None:
             made.given[value.node] = found
-        if hasattr(found.array, "shape"):
+        if not isinstance(found.array, int | float | complex) or isinstance(found.array, np.generic):
             made.inputs.append(found)
     return made
 
