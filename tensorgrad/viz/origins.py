@@ -1,6 +1,7 @@
 """Finds where NaN or infinity came from in a picture: the first card that has some and was given none."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ INVERSE: dict[str, np.ufunc] = {  # of functions that overflow: of the largest n
     "sinh": np.arcsinh,
     "cosh": np.arccosh,
 }
+INFINITE = re.compile(r"\binf\b")  # as an argument that is a number
 Found = tuple[str, Finding, bool]  # id of the card, what is wrong, and whether it is a cause
 
 
@@ -103,7 +105,7 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
     for card in ir.cards:
         if card.stats is None or not lost(card.stats):
             continue
-        made = card.kind in ("op", "loss", "module")
+        made = card.kind in ("op", "loss", "module") and not INFINITE.search(card.note)  # a mask with -inf is meant
         gone = harmless and not card.stats.nans
         level: Level = "bad" if not gone else "low" if made else "note"
         words = amount(card.stats)
