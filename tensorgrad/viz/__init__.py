@@ -38,6 +38,7 @@ class Graph:
     whole: GraphIR  # the forward graph with nothing folded; of a large one, without constants, with its repetitions
     engine: str = "auto"
 
+    @trims
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the graph to a file, in the form that the ending names, and return the path.
 
@@ -61,19 +62,24 @@ class Graph:
         """Return the graph as a `graphviz.Digraph`, to change it further."""
         return to_digraph(self.ir)
 
+    @trims
     def focus(self, what: str, steps: int = 2) -> "Graph":
         """Return the graph of what is at most so many steps away from a card, given by its id or name.
 
         Raises ValueError if there is no such card.
         """
-        return Graph(passes.focus(self.ir, what, steps), passes.focus(self.whole, what, steps), self.engine)
+        shown = passes.focus(self.ir, what, steps)
+        return Graph(shown, passes.unfolded(self.whole, shown, shown.notes[len(self.ir.notes) :]), self.engine)
 
+    @trims
     def diff(self, before: "Graph") -> "Graph":
         """Return this graph with what is not as it was in `before`: values, gradients, shapes, dtypes, steps.
 
         It is for the same computation at two times, as before and after a step of training, or in two precisions.
         Values are compared by their rms.   Raises ValueError if the graphs show different views.
         """
+        if not isinstance(before, Graph):
+            raise TypeError(f"diff takes another graph, which tg.draw made; got {type(before).__name__}")
         return Graph(diff(before.ir, self.ir), diff(before.whole, self.whole), self.engine)
 
     def __str__(self) -> str:
@@ -162,9 +168,9 @@ def draw(
       ◉  %2  sum       f64[]   = 9.0
     """
     for name, value, known in (("view", view, get_args(View)), ("engine", engine, ENGINES)):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f"draw: {name}={value!r} is not known; there is {' and '.join(map(repr, known))}")
-    if detail is not None and detail not in get_args(Detail):
+    if detail is not None and not (isinstance(detail, str) and detail in get_args(Detail)):
         raise ValueError(f"draw: detail={detail!r} is not known; there is {' and '.join(map(repr, get_args(Detail)))}")
     return picture(examine(read_any(y, inputs, detail)), view, depth, engine)
 

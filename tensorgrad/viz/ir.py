@@ -182,7 +182,8 @@ class GraphIR:
             tensors = "" if any(card.parameters for card in steps) else f" in {counted(len(leaves), 'tensor')}"
             words.append(counted(numbers, "parameter") + tensors)
         if cost := sum(card.flops or 0 for card in steps):
-            words.append(f"{short_flops(cost)} forward")
+            known = all(card.flops is not None for card in steps)
+            words.append(f"{'' if known else 'at least '}{short_flops(cost)} forward")
         if self.view == "both":
             words.append(f"{short_bytes(self.kept())} kept for the backward pass")
         return " · ".join(words)

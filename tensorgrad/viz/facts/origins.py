@@ -1,6 +1,7 @@
 """Finds where NaN or infinity came from in a picture: the first card that has some and was given none."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,7 @@ INVERSE: dict[str, np.ufunc] = {  # of functions that overflow: of the largest n
     "sinh": np.arcsinh,
     "cosh": np.arccosh,
 }
+INFINITE = re.compile(r"\binf\b")  # as an argument that is a number
 Found = tuple[str, Finding, bool]  # id of the card, what is wrong, and whether it is a cause
 
 
@@ -40,7 +42,18 @@ class Wiring:
         """Return what to call a card in a sentence."""
         path = self.paths.get(card.scope, "") if card.kind == "parameter" else ""
         name = card.name or (f"the result of {card.title}" if card.kind in ("op", "loss") else card.title)
-        return name if not path or name.startswith(f"{path}.") else f"{path}.{name}"
+        return behind(path, name) if path else name
+
+
+def behind(path: str, name: str) -> str:
+    """Return a name with the path of what it is in, of which it may begin with the end.
+
+    >>> behind("mlp.layers.0", "layers.0.weight"), behind("mlp", "weight")
+    ('mlp.layers.0.weight', 'mlp.weight')
+    """
+    outer, inner = path.split("."), name.split(".")
+    shared = next((k for k in range(min(len(outer), len(inner) - 1), 0, -1) if outer[-k:] == inner[:k]), 0)
+    return ".".join([*outer, *inner[shared:]])
 
 
 def wiring(ir: GraphIR) -> Wiring:
@@ -91,7 +104,7 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
     for card in ir.cards:
         if card.stats is None or not lost(card.stats):
             continue
-        made = card.kind in ("op", "loss", "module")
+        made = card.kind in ("op", "loss", "module") and not INFINITE.search(card.note)  # a mask with -inf is meant
         gone = harmless and not card.stats.nans
         level: Level = "bad" if not gone else "low" if made else "note"
         words = amount(card.stats)

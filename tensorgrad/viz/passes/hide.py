@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from tensorgrad.viz.ir import Card, GraphIR
 from tensorgrad.viz.passes.backward import inhabited
 from tensorgrad.viz.passes.fold import whole
+from tensorgrad.viz.passes.nesting import outermost
 from tensorgrad.viz.words import elide
 
 SEARCHED = 2000  # names among which a similar one is looked for
@@ -37,28 +38,53 @@ def focus(ir: GraphIR, card: str, steps: int = 2) -> GraphIR:
     """
     steps = whole("steps", steps, "how many edges before and behind the card are shown")
     centre = called(ir, card)
+    before, behind = beside(ir)
+    shown = near(centre, before, steps) | near(centre, behind, steps)
+    n, words = len(shown), f"{steps} edge{'s' * (steps != 1)}"
+    note = f"shown: {n:,} of {len(ir.cards):,} cards, those within {words} of “{elide(card, 40)}”"
+    return excerpt(ir, shown, [note] if n < len(ir.cards) else [])
+
+
+def unfolded(ir: GraphIR, shown: GraphIR, notes: list[str]) -> GraphIR:
+    """Return what is in the cards of `shown`, which was made of the forward graph `ir` by folding, views and focus.
+
+    notes: what to say of it.
+    """
+    around = outermost(ir.scopes, {card.stands_for for card in shown.cards})
+    ids = {id for card in shown.cards for id in (card.id, card.of)}
+    cards = {card.id for card in ir.cards if card.id in ids or around.get(card.scope)}
+    return excerpt(ir, cards, notes)
+
+
+def beside(ir: GraphIR) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the cards that each card reads, and those that read it, by id: with x * x twice."""
     before: dict[str, list[str]] = {}
     behind: dict[str, list[str]] = {}
     for edge in ir.edges:
         before.setdefault(edge.target, []).append(edge.source)
         behind.setdefault(edge.source, []).append(edge.target)
-    shown = near(centre, before, steps) | near(centre, behind, steps)
+    return before, behind
+
+
+def excerpt(ir: GraphIR, shown: set[str], notes: list[str]) -> GraphIR:
+    """Return some cards and the edges between them, with notes of what else these have."""
+    before, behind = beside(ir)
     cards = [bordered(c, before, behind, shown) for c in ir.cards if c.id in shown]
     edges = [edge for edge in ir.edges if edge.source in shown and edge.target in shown]
-    n, words = len(cards), f"{steps} edge{'s' * (steps != 1)}"
-    note = f"shown: {n:,} of {len(ir.cards):,} cards, those within {words} of “{elide(card, 40)}”"
     return replace(
         ir,
         cards=cards,
         edges=edges,
         scopes=inhabited(ir.scopes, cards),
-        notes=[*ir.notes, note] if n < len(ir.cards) else ir.notes,
+        notes=[*ir.notes, *notes],
         findings=[f for f in ir.findings if f.card in shown],
     )
 
 
 def called(ir: GraphIR, wanted: str) -> set[str]:
     """Return the ids of the cards that are called so. Raises ValueError if none is, with similar names."""
+    if not isinstance(wanted, str):
+        raise TypeError(f"a card is called by its id or name, a string; got {type(wanted).__name__}")
     ids = {card.id for card in ir.cards}
     for id in (wanted, "n" + wanted.removeprefix("%").replace(".", "_")):
         if id in ids:

@@ -8,6 +8,7 @@ import numpy as np
 from tensorgrad.autograd import backpropagate, start
 from tensorgrad.backends import dtype_of
 from tensorgrad.graph import Tensor
+from tensorgrad.hooks import Hooked
 from tensorgrad.node import Leaf, Node, no_grad
 from tensorgrad.trace import tracing
 
@@ -45,10 +46,15 @@ def gradients(y: Tensor, nodes: Iterable[Node], since: int = 0) -> tuple[dict[No
     watched = tracing.set(None)  # `tg.debug()` would stop at what the picture is to show
     try:
         with no_grad(), np.errstate(all="ignore"):
-            return backpropagate(y.node, start(y, None, False), set(nodes), since=since), ""
+            found = backpropagate(y.node, start(y, None, False), set(nodes), since=since)
+            for node in found if since else ():  # the pass ends at these, before their hooks
+                if node.seq > since and type(node.params) is Hooked:
+                    found[node] = node.params.applied(found[node])
+            return found, ""
     except Exception as error:  # a rule that fails, a value that was changed: the picture is to show the rest
         words = str(error).strip().splitlines() or [type(error).__name__]
-        return left, f"no gradients: {words[0]}"
+        kept = "no gradients but those in .grad" if left else "no gradients"
+        return left, f"{kept}: {words[0]}"
     finally:
         tracing.reset(watched)
 

@@ -83,7 +83,7 @@ def read(
         ir = by_names(ir)
     else:
         ir = by_calls(ir, run.calls, {ids[n]: run.where[n.seq] for n in nodes if n.seq in run.where}, known.outside)
-    return replace(ir, notes=(missing(ir) if run is None else []) + notes)
+    return replace(ir, notes=missing(ir, known, nodes) + notes)
 
 
 def recorded(root: Node, since: int) -> list[Node]:
@@ -98,20 +98,26 @@ def outside(node: Node, since: int) -> bool:
     return bool(since) and node.seq > since
 
 
-def missing(ir: GraphIR) -> list[str]:
+def missing(ir: GraphIR, known: Known, nodes: list[Node]) -> list[str]:
     """Return what the picture does not show, and why."""
     notes = []
     lost = sum(card.forgotten for card in ir.cards)
+    since = known.run.since if known.run else 0
     if lost:
         plural = "s" * (lost != 1)
         notes.append(f"… stands for {lost:,} constant{plural} that backward() has let go of: {held.REMEDY}")
     unknown = sum(card.stats is None and card.value is None for card in ir.cards)
-    if unknown and ir.detail != "shapes":
-        notes.append(
-            f"the values of {unknown:,} of {len(ir.cards):,} cards are not held, as no rule reads them: "
-            "tg.draw(f, *inputs) runs a function and shows all"
-        )
-    return notes
+    if not unknown or ir.detail == "shapes":
+        return notes
+    if others := sorted({type(value).__name__ for value in known.values.values() if foreign(value)}):
+        return [*notes, f"no statistics of arrays of type {', '.join(others)}: their elements are not looked at"]
+    if any(node.args is None and not outside(node, since) for node in nodes):
+        why = f"for backward() has let go of them: {held.REMEDY}"
+    elif known.run is None:
+        why = "as no rule reads them: tg.draw(f, *inputs) runs a function and shows all"
+    else:
+        why = "as of what runs within tg.checkpoint, or in a thread of its own, only what rules read is kept"
+    return [*notes, f"the values of {unknown:,} of {len(ir.cards):,} cards are not held, {why}"]
 
 
 # Cards
@@ -119,7 +125,7 @@ def leaf_card(id: str, node: Node, known: Known) -> Card:
     """Return the card of what came before all steps."""
     given = known.run.given.get(node) if known.run else None
     name = given.name if given else getattr(node, "name", None) or ""
-    kind: Kind = "input" if given or node.op is not None else "parameter"
+    kind: Kind = "input" if node.op is not None or (given and not given.trained) else "parameter"
     if kind == "input" and (given is None or given.whole):
         known.outside.add(id)
     title = name or ("input" if kind == "input" else "unnamed")
@@ -269,7 +275,8 @@ def in_params(params: Mapping[str, Any], run: Run | None) -> Iterator[tuple[str,
     for name, value in params.items() if inputs else ():
         for item in value if isinstance(value, tuple | list) else (value,):
             if isinstance(item, np.ndarray) and item.ndim:
-                yield from ((name, array) for array in inputs if array is item or chooses_the_same(array, item))
+                same = [array for array in inputs if array is item or chooses_the_same(array, item)]
+                yield from ((name, array) for array in same[:1])  # of equal ones it cannot be told which
 
 
 def chooses_the_same(a: Any, b: Any) -> bool:

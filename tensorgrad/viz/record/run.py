@@ -4,6 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
@@ -13,10 +14,13 @@ from tensorgrad.autograd import history
 from tensorgrad.creation import tensor
 from tensorgrad.errors import Stamp, foreign_to_users, name_of
 from tensorgrad.graph import Tensor, raw
-from tensorgrad.node import Node, enable_grad, tick
+from tensorgrad.node import Leaf, Node, enable_grad, tick
 from tensorgrad.op import OPS
 from tensorgrad.trace import Trace, switch, tracing
 from tensorgrad.trees import is_module, leaves, parts, replaced
+
+EFFORT = 10_000  # candidates to look at: finding out whether views overlap can take exponential time
+DEEPEST = 100  # functions that stand for each other: more stand for themselves
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Input(NamedTuple):
     name: str
     array: Any
     whole: bool  # it is an argument, not a part of one
+    trained: bool = False  # a leaf of the user's, in a module or another container, or with a name of its own
 
 
 @dataclass(slots=True)
@@ -55,10 +60,10 @@ class Run:
         for given in self.inputs:
             if given.array is value:
                 return given
-        for name, array, _ in self.inputs:
+        for name, array, *_ in self.inputs:
             if isinstance(value, np.ndarray) and isinstance(array, np.ndarray) and value.base is not None:
                 owner = array if array.base is None else array.base
-                if value.base is array or value.base is owner:
+                if (value.base is array or value.base is owner) and overlap(value, array):
                     return Input(part_of(name, array, value), value, False)
         return None
 
@@ -67,14 +72,27 @@ def part_of(name: str, array: Any, part: Any) -> str:
     """Return what a view of an array is called: `xs[2]`, if it is one item of it.
 
     >>> xs = np.zeros((3, 2))
-    >>> part_of("xs", xs, xs[2]), part_of("xs", xs, xs[:, 0])
-    ('xs[2]', 'part of xs')
+    >>> part_of("xs", xs, xs[2]), part_of("xs", xs, xs[:, 0]), part_of("xs", xs, xs.T)
+    ('xs[2]', 'part of xs', 'view of xs')
     """
     if array.ndim and part.shape == array.shape[1:] and part.strides == array.strides[1:] and array.strides[0]:
         i, rest = divmod(address(part) - address(array), array.strides[0])
         if not rest and 0 <= i < len(array):
             return f"{name}[{i}]"
-    return f"part of {name}"
+    return f"{'part' if part.size < array.size else 'view'} of {name}"
+
+
+def overlap(a: Any, b: Any) -> bool:
+    """Whether two arrays share an element; in doubt, whether they lie in each other's range.
+
+    >>> x = np.zeros((4, 6))
+    >>> overlap(x[:2], x[2:]), overlap(x[:, :3], x[:, 2:])
+    (False, True)
+    """
+    try:
+        return bool(np.shares_memory(a, b, max_work=EFFORT))  # type: ignore[arg-type]  # any number of steps
+    except np.exceptions.TooHardError:
+        return bool(np.may_share_memory(a, b))
 
 
 def address(array: Any) -> int:
@@ -95,6 +113,7 @@ class Calls(Trace):
         self.paths: dict[int, str] = {}  # of modules, by identity
         self.uses: dict[str, int] = {}
         self.root = f
+        self.codes = {code_of(inner) for inner in called_by(f)}
         self.outermost: FrameType | None = None
 
     def recorded(self, frame: FrameType, number: Stamp) -> None:
@@ -131,6 +150,8 @@ class Calls(Trace):
             if caller is self.root:
                 self.paths |= paths_in(caller)
                 return None
+            if goes_on(frame, caller):
+                return None
             if id(caller) not in self.paths:
                 outer = bound_name(caller, frame) or type(caller).__name__.lower()
                 self.paths |= {key: f"{outer}.{path}" if path else outer for key, path in paths_in(caller).items()}
@@ -140,7 +161,7 @@ class Calls(Trace):
             self.composed = {op.forward.__code__ for op in OPS.values() if op.kind == "composite"} | functions_of_nn()
         if code in self.composed:
             return Call(code.co_name, "", parent, False)
-        if ours or code.co_name.startswith("<") or (getattr(self.root, "__code__", None) is code and parent < 0):
+        if ours or code.co_name.startswith("<") or (code in self.codes and parent < 0):
             return None
         return Call(type(caller).__name__ if code.co_name == "__call__" else code.co_name, "", parent, False)
 
@@ -166,6 +187,12 @@ def bound_name(module: Any, frame: FrameType) -> str:
             if value is module and name != "self":
                 return str(name)
     return ""
+
+
+def goes_on(frame: FrameType, module: Any) -> bool:
+    """Whether a frame is a method of a base class, called by the one that it is replaced by: `super().forward(x)`."""
+    outer = frame.f_back
+    return outer is not None and outer.f_code.co_name == frame.f_code.co_name and outer.f_locals.get("self") is module
 
 
 def functions_of_nn() -> set[CodeType]:
@@ -194,6 +221,26 @@ def paths_in(module: Any) -> dict[int, str]:
     return found
 
 
+def called_by(f: Any) -> list[Any]:
+    """Return a function and what it calls in its place: of a `functools.partial`, and of what `functools.wraps` made.
+
+    >>> [name_of(inner) for inner in called_by(partial(math.hypot, 1.0))]
+    ['partial', 'hypot']
+    """
+    found = [f]
+    while len(found) < DEEPEST:
+        inner = getattr(found[-1], "func" if isinstance(found[-1], partial) else "__wrapped__", None)
+        if not callable(inner):
+            break
+        found.append(inner)
+    return found
+
+
+def code_of(f: Any) -> CodeType | None:
+    """Return the code of a function, or of an object that can be called."""
+    return getattr(f, "__code__", None) or getattr(type(f).__call__, "__code__", None)
+
+
 def kind_of(module: Any) -> str:
     """Return what a module is, as in Linear(64 → 32)."""
     words = module.describe()
@@ -207,25 +254,28 @@ def run(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Run:
     Raises TypeError if `f` returns no tensor, ValueError if it returns several of which none came of all the others.
     """
     known = argument_names(f, len(inputs))
-    made = once(f, inputs, known)
+    made = once(f, inputs, known, lifted=False)
     if made is None:
         lifted = {}
         for path, value in leaves(inputs):
             array = value.data if isinstance(value, Tensor) else np.asarray(value)
             if array.dtype.kind in "fc":
                 lifted[path] = tensor(array, requires_grad=True)
-        made = once(f, replaced(inputs, lifted), known) if lifted else None
+        made = once(f, replaced(inputs, lifted), known, lifted=True) if lifted else None
     if made is None:
         raise TypeError(
-            f"there is no graph to draw: {name_of(f)} returned nothing that depends on a tensor that requires a "
-            "gradient, nor on a floating input. Pass the arrays it computes with, or make its weights with "
+            f"there is no graph to draw: {name_of(called_by(f)[-1])} returned nothing that depends on a tensor that "
+            "requires a gradient, nor on a floating input. Pass the arrays it computes with, or make its weights with "
             "tg.tensor(..., requires_grad=True)"
         )
     return made
 
 
-def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str]) -> Run | None:
-    """Return what a function does, if its result depends on something that requires a gradient."""
+def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str], *, lifted: bool) -> Run | None:
+    """Return what a function does, if its result depends on something that requires a gradient.
+
+    lifted: whether leaves among the inputs are there for the picture only.
+    """
     calls = Calls(f)
     since = tick()
     token = tracing.set(calls)
@@ -240,22 +290,25 @@ def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str]) -> Ru
         calls.frames.clear()
         calls.outermost = None
     tensors = {t.node: t for _, t in leaves(out) if isinstance(t, Tensor) and t.node is not None}
+    tensors = {node: t for node, t in tensors.items() if node.seq < since} or tensors  # weights are no result
     if not tensors:
         return None
+    name = name_of(called_by(f)[-1])
     newest = min(tensors, key=lambda node: node.seq)  # numbers of nodes count down
     if not tensors.keys() <= set(history(newest, since=since)):
         raise ValueError(
-            f"{name_of(f)} returned {len(tensors)} tensors, of which none came of all the others: draw one of them, "
+            f"{name} returned {len(tensors)} tensors, of which none came of all the others: draw one of them, "
             "as in tg.draw(lambda *inputs: f(*inputs)[0], ...)"
         )
-    made = Run(tensors[newest], name_of(f) if name_of(f) != "<lambda>" else "", since, calls.calls, calls.where)
+    made = Run(tensors[newest], name if name != "<lambda>" else "", since, calls.calls, calls.where)
     for path, value in leaves(inputs):
         name = known[path[0]] + "".join(f"[{key!r}]" for key in path[1:])
-        name = (value.name if isinstance(value, Tensor) else "") or name
-        found = Input(name, raw(value), len(path) == 1)
+        own = (value.name if isinstance(value, Tensor) else "") or ""
+        trained = isinstance(value, Tensor) and isinstance(value.node, Leaf) and not lifted
+        found = Input(own or name, raw(value), len(path) == 1, trained and (len(path) > 1 or bool(own)))
         if isinstance(value, Tensor) and value.node is not None:
             made.given[value.node] = found
-        if hasattr(found.array, "shape"):
+        if not isinstance(found.array, int | float | complex) or isinstance(found.array, np.generic):
             made.inputs.append(found)
     return made
 
