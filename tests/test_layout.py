@@ -477,3 +477,11 @@ def test_a_link_from_afar_does_not_widen_the_group_that_it_enters():
     down = [Link("x11", "y0", 3.0), *[Link(f"y{i}", f"y{i + 1}", 3.0) for i in range(3)]]
     drawing = arrange([*wide, *inner], [*down, *[Link(f"x{i}", "y3") for i in range(11)]], [Group("g")])
     assert drawing.groups["g"].width < 500 < drawing.width
+
+
+@pytest.mark.parametrize("n", [17, 40, 150])
+def test_many_boxes_that_lead_to_one_stand_in_several_rows(n):
+    boxes = [Box("y", 100, 40), *[Box(f"x{i}", 100, 40) for i in range(n)]]
+    drawing = arrange(boxes, [Link(f"x{i}", "y") for i in range(n)])
+    assert len({drawing.boxes[f"x{i}"].y for i in range(n)}) >= n**0.5 - 1
+    assert drawing.width < 0.7 * n * (100 + BOX_GAP)

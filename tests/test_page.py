@@ -668,3 +668,13 @@ def test_any_graph_is_drawn_whatever_is_folded(reader, ir):
     reader.press("End")
     assert not re.search("undefined|\\[object|NaN pulls", page.inner_text("body"))
     assert reader.wrong == []
+
+
+def test_numbers_are_told_as_numbers_not_as_one_bar(reader):
+    x = Card("x", "parameter", "x", "x", (), "f64", 8, value=-1.2, stats=stats(np.array(-1.2)))
+    x = replace(x, gradient=stats(np.array(-215.6)))
+    page = reader.reads(GraphIR([x, Card("y", "loss", "square", "", (), "f64", 8, value=1.44)], [Edge("x", "y", 0)]))
+    card = page.locator("[data-item='0']").first
+    assert "= −1.2" in card.text_content()
+    assert "∂ = −216" in card.text_content()
+    assert card.locator(".bars").count() == 0

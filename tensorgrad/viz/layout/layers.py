@@ -5,10 +5,13 @@ above all of the other. For that each group has two numbers of its own, one abov
 nesting graphs of Sander 1999.
 """
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tensorgrad.viz.layout.cells import Cells, Tree, in_order
 
+CROWD = 16  # more that lead to one cell alone stand in several rows
 WIDE = 5  # a source with so many targets holds none of them up: they stand where they are read
 
 Pairs = list[tuple[int, int]]
@@ -18,23 +21,24 @@ def layer(cells: Cells, tree: Tree) -> list[int]:
     """Return the row of each cell, so that every link leads down by one row or more.
 
     Longest paths (Sugiyama, Tagawa, Toda 1981) set the rows. A cell with more below it than above then moves down, to
-    shorten its links: so does a path that nothing leads into, whole.
+    shorten its links: so does a path that nothing leads into, whole. Many cells that one reads stand in several rows.
     """
     n = len(cells.head)
     total = n + 2 * len(tree.groups)
     within = nesting(cells, tree)
     pairs = list(dict.fromkeys(cells.pairs))
     steps = [apart(s, t, cells, tree) for s, t in pairs]
-    order = in_order(total, within + steps) if within else cells.order
-    if len(order) < (total if within else n):
+    levels = staggered(cells)
+    order = in_order(total, within + steps + levels) if within or levels else cells.order
+    if len(order) < (total if within or levels else n):
         knot = knots(total, within + steps)
         steps = [pair if knot[a] == knot[b] else (a, b) for pair, (a, b) in zip(pairs, steps, strict=True)]
-        order = in_order(total, within + steps)
+        order = in_order(total, within + steps + levels)
     row = [0] * total
     below: list[Pairs] = [[] for _ in range(total)]  # with how many rows lower
     for a, b in within:
         below[a].append((b, 0))
-    for a, b in steps:
+    for a, b in steps + levels:
         below[a].append((b, 1))
     for a in order:
         for b, lower in below[a]:
@@ -42,6 +46,25 @@ def layer(cells: Cells, tree: Tree) -> list[int]:
                 row[b] = row[a] + lower
     sink(row, order, below, pairs, within, n)
     return row[:n]
+
+
+def staggered(cells: Cells) -> Pairs:
+    """Return that of many cells which lead to one cell and begin there, each stands below the one before it, or first.
+
+    They are taken in columns, so that lines from above pass between these.
+    """
+    into: list[list[int]] = [[] for _ in cells.head]
+    targets = [0] * len(cells.head)
+    for s, t in dict.fromkeys(cells.pairs):
+        into[t].append(s)
+        targets[s] += 1
+    levels: Pairs = []
+    for t, sources in enumerate(into):
+        alone = [s for s in sources if not into[s] and targets[s] == 1 and cells.group[s] == cells.group[t]]
+        if len(sources) > CROWD and len(alone) > CROWD:
+            high = math.isqrt(len(alone) - 1)
+            levels += [(a, b) for i, (a, b) in enumerate(pairwise(alone), 1) if i % high]
+    return levels
 
 
 def nesting(cells: Cells, tree: Tree) -> Pairs:

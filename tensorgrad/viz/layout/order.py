@@ -5,6 +5,7 @@ with it, and two groups that share several rows keep their order in all of them,
 sweep meets both first decides, and the following ones give way.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tensorgrad.viz.layout.cells import Cells, Tree
@@ -101,11 +102,16 @@ class Table:
 
 
 def seeds(cells: Cells, strands: Strands) -> list[float]:
-    """Return the order to begin with: cells as they were given, points with the links that pass them."""
+    """Return the order to begin with: cells as they were given, points with what their links lead to.
+
+    Where a link is all there is of a cell, its points are below that: of many in several rows, lines pass between them.
+    """
     seed = [float(i) for i in range(strands.cells)] + [0.0] * (len(strands.row) - strands.cells)
-    for (_, t, _), point in zip(cells.links, strands.last_point, strict=True):
+    ends = Counter(cells.of[end] for s, t, _ in cells.links for end in (s, t))
+    for (s, t, _), point in zip(cells.links, strands.last_point, strict=True):
+        near = cells.of[s if ends[cells.of[s]] == 1 else t]
         while point >= 0 and not seed[point]:
-            seed[point] = cells.of[t]
+            seed[point] = near
             point = strands.before[point]
     return seed
 

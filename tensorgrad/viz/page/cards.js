@@ -120,7 +120,7 @@ function histograms(item, card, state) {
   const both = card.stats || card.gradient;
   if (!both && item < inner) return [label(card.kind === "op" || card.kind === "parameter" ? "no values held" : "", "small", LEFT, 62, WIDTH - 2 * LEFT, { tone: "soft" })];
   parts.push(...small(card.stats, "value", LEFT, state.overlay === "gradients",
-    card.stats && (card.stats.classes ? [plural(card.stats.classes, "value")] : [`μ ${card.stats.short[0]}  σ ${card.stats.short[1]}`, `σ ${card.stats.short[1]}`])));
+    card.stats && (card.stats.size === 1 ? [`= ${card.stats.mean}`] : card.stats.classes ? [plural(card.stats.classes, "value")] : [`μ ${card.stats.short[0]}  σ ${card.stats.short[1]}`, `σ ${card.stats.short[1]}`])));
   const came = gradientOf(item, state.step);
   if (card.gradient && came === "all") {
     parts.push(...small(card.gradient, "gradient", right, false, [card.gradient.size === 1 ? `∂ = ${card.gradient.mean}` : card.kind === "parameter" ? `norm ${card.gradient.norm}` : `rms ${card.gradient.rms}`]));
@@ -134,6 +134,7 @@ function histograms(item, card, state) {
 function small(stats, kind, x, faded, captions) { // of the captions the first that has room
   if (!stats) return [label("not held", "small", x, 62, HALF, { tone: "soft" })];
   const broken = brokenWords(stats), caption = captions.find((words) => widthOf(words, "small") <= HALF) || last(captions);
+  if (stats.size === 1 && !broken) return [label(caption, "strong", x, 67, HALF, { tone: kind })]; // one bar tells nothing
   return [
     s("path", { class: `axis ${kind}`, d: `M${x} 67.5h${HALF}` }),
     stats.counts ? s("path", { class: `bars ${kind} ${faded ? "faded" : ""}`, d: bars(stats.counts, x, 42, HALF, 25) }) : null,

@@ -31,7 +31,7 @@ function distribution(stats, kind, words) { // histogram and figures, or why the
   const broken = brokenWords(stats);
   const alarm = broken ? h("p", { class: "alarm bad" }, `${broken} among ${plural(stats.size, "element")}`) : null;
   if (!stats.finite) return [alarm, missing("No element is finite, so there is nothing to count.")];
-  const rows = kind === "value"
+  const rows = stats.size === 1 ? [["value", stats.mean]] : kind === "value"
     ? [["mean", stats.mean], ["deviation", stats.deviation], ["zeros", stats.zeros], ["elements", stats.size.toLocaleString("en-US")]]
     : [["rms", stats.rms], ["norm", stats.norm], ["zeros", stats.zeros], ["mean", stats.mean]];
   if (stats.dead && kind === "value") rows.push(["units all 0", stats.dead]);
