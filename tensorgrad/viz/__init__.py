@@ -148,7 +148,7 @@ def draw(
 
     y: a tensor, of which the graph is drawn as far as it is still there; or a function or module, which is run once
     with `inputs`, keeping all values, the calls of modules and functions, and the lines. If nothing in it requires a
-    gradient, it is run again with floating inputs that do.
+    gradient, it is run again with floating inputs that do. Arguments by keyword go into a lambda.
     view: "forward"; "backward", the pass from the loss to the parameters; or "both", side by side.
     depth: how many levels of modules and functions to unfold, 0 for none. None unfolds everything, but of a graph of
     more than about 150 cards as much as that leaves room for; the picture then says so.
@@ -169,9 +169,9 @@ def draw(
     """
     for name, value, known in (("view", view, get_args(View)), ("engine", engine, ENGINES)):
         if not isinstance(value, str) or value not in known:
-            raise ValueError(f"draw: {name}={value!r} is not known; there is {' and '.join(map(repr, known))}")
+            raise ValueError(f"draw: {name}={value!r} is not known: it is one of {', '.join(map(repr, known))}")
     if detail is not None and not (isinstance(detail, str) and detail in get_args(Detail)):
-        raise ValueError(f"draw: detail={detail!r} is not known; there is {' and '.join(map(repr, get_args(Detail)))}")
+        raise ValueError(f"draw: detail={detail!r} is not known: it is one of {', '.join(map(repr, get_args(Detail)))}")
     return picture(examine(read_any(y, inputs, detail)), view, depth, engine)
 
 
