@@ -452,9 +452,9 @@ def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path, name):
 @pytest.mark.parametrize(
     ("option", "value", "there"),
     [
-        ("view", "sideways", "'forward' and 'backward' and 'both'"),
-        ("detail", "some", "'shapes' and 'stats' and 'full'"),
-        ("engine", "neato", "'auto' and 'dot'"),
+        ("view", "sideways", "'forward', 'backward', 'both'"),
+        ("detail", "some", "'shapes', 'stats', 'full'"),
+        ("engine", "neato", "'auto', 'dot'"),
     ],
 )
 def test_an_option_that_is_not_known_is_refused_with_what_is(option, value, there):
