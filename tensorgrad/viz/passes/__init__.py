@@ -6,4 +6,15 @@ from tensorgrad.viz.passes.hide import focus, unfolded, without_constants
 from tensorgrad.viz.passes.repeats import folded_repeats, repeats
 from tensorgrad.viz.passes.tidy import tidy
 
-__all__ = ["backward", "both", "focus", "fold", "folded_repeats", "repeats", "tidy", "to_depth", "unfolded", "without_constants"]
+__all__ = [
+    "backward",
+    "both",
+    "focus",
+    "fold",
+    "folded_repeats",
+    "repeats",
+    "tidy",
+    "to_depth",
+    "unfolded",
+    "without_constants",
+]
