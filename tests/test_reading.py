@@ -570,3 +570,29 @@ def test_what_is_no_name_and_no_graph_is_refused():
         graph.focus(3)
     with pytest.raises(TypeError, match="another graph, which tg.draw made; got NoneType"):
         graph.diff(None)
+
+
+def test_thousands_of_inputs_that_choose_elements_take_no_time():
+    from time import perf_counter
+
+    w = tg.tensor(np.ones((4, 2)), requires_grad=True, name="w")
+    places = [np.array([i % 4, (i + 1) % 4]) for i in range(1500)]
+    before = perf_counter()
+    draw(lambda places: sum(np.sum(w[i]) for i in places), places, detail="shapes")
+    assert perf_counter() - before < 5  # a second; comparing each with each takes ten times as long
+
+
+def test_a_graph_says_which_depth_shows_all_of_it():
+    w = tg.tensor([1.0], requires_grad=True, name="w")
+
+    def deeper(x, n):
+        return x if n == 0 else next_one(x * w, n - 1)
+
+    def next_one(x, n):
+        return deeper(x + 1.0, n)
+
+    start = lambda x: np.sum(deeper(x, 120))  # noqa: E731  # has no name
+    (note,) = (note for note in draw(start, np.ones(1)).ir.notes if "depth=" in note)
+    deepest = int(note.partition("depth= to choose, depth=")[2].split()[0])
+    assert deepest > 99
+    assert all(card.kind != "module" for card in draw(start, np.ones(1), depth=deepest).ir.cards)
