@@ -674,3 +674,19 @@ def test_a_parameter_is_called_by_its_path_once():
     model = tg.nn.MLP([4, 3, 1], rng=0)
     (found,) = tg.draw(lambda: np.mean(model(np.full((5, 4), -1.0)) * 0 + model.layers[1].bias)).ir.findings
     assert "mlp.layers.0.layers.0" not in found.why
+
+
+def test_missing_data_that_is_left_out_is_no_concern_and_a_nan_behind_a_mask_is():
+    w = tg.tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+    x = np.array([1.0, np.nan, 2.0])
+    assert tg.draw(lambda x: np.nansum(w + x), x).ir.findings == []
+    assert tg.draw(lambda x: np.sum(np.where(np.isnan(x), 0.0, w)), x).ir.findings == []
+    with np.errstate(all="ignore"):
+        hidden = tg.draw(lambda x: np.sum(np.where(x < 0, 0.0, np.sqrt(w * x))), np.array([1.0, -1.0, 2.0]))
+    assert [found.level for found in hidden.ir.findings] == ["bad"]
+
+
+def test_findings_begin_with_names_as_they_are_written():
+    with np.errstate(all="ignore"):
+        found = tg.draw(lambda x: np.sum(np.exp(x)), np.array([1.0, 800.0])).ir.findings[0]
+    assert found.why.startswith("x is up to 800, but exp overflows float64")

@@ -490,7 +490,7 @@ def test_hooks_of_parameters_take_part_in_the_gradients_of_either_picture(pictur
 def test_a_picture_of_a_function_says_which_values_it_has_not():
     w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
     (note,) = draw(lambda: np.sum(tg.checkpoint(lambda v: np.exp(v) * v)(w))).ir.notes
-    assert note.startswith("the values of 1 of 3 cards are not held")
+    assert note.startswith("the values of 1 of 3 arrays are not held")
     assert "tg.checkpoint" in note
 
 
@@ -503,7 +503,7 @@ def test_values_that_a_pass_within_the_function_let_go_of_are_said_to_be_gone():
         return loss
 
     notes = draw(step, np.ones(2)).ir.notes
-    assert any("values of 3 of 4 cards are not held, for backward() has let go of them" in note for note in notes)
+    assert any("values of 3 of 4 arrays are not held, for backward() has let go of them" in note for note in notes)
 
 
 class Foreign(np.lib.mixins.NDArrayOperatorsMixin):
@@ -596,3 +596,44 @@ def test_a_graph_says_which_depth_shows_all_of_it():
     deepest = int(note.partition("depth= to choose, depth=")[2].split()[0])
     assert deepest > 99
     assert all(card.kind != "module" for card in draw(start, np.ones(1), depth=deepest).ir.cards)
+
+
+@pytest.mark.parametrize("f", [np.sort, np.median, lambda x: np.quantile(x, [0.25, 0.5]), lambda x: np.partition(x, 1)])
+def test_what_sorts_is_drawn(f):
+    graph = draw(lambda x: np.sum(f(x)), np.array([[3.0, 1.0], [2.0, 5.0]]))
+    assert graph.ir.cards[-1].value == np.sum(f(np.array([[3.0, 1.0], [2.0, 5.0]])))
+    assert "order=i64" in str(graph)
+
+
+def test_every_op_is_drawn_with_its_gradients(all_calls):
+    for call in {call.op.name: call for call in all_calls}.values():
+        drawn_with_gradients(call)
+
+
+def drawn_with_gradients(call):
+    """Draw a call of an op, and compare its gradients with those of a pass."""
+
+    def f(*arrays):
+        found = call(*arrays)
+        return sum(np.sum(np.real(y)) for y in (found if isinstance(found, tuple | list) else [found]))
+
+    with np.errstate(all="ignore"):
+        arrays = [tg.tensor(array, requires_grad=True, name=f"a{i}") for i, array in enumerate(call.values())]
+        y = f(*arrays)
+        if not isinstance(y, tg.Tensor) or y.node is None:
+            return
+        graph = draw(f, *arrays, detail="full")
+    assert str(graph)
+    assert type(graph.ir).from_json(graph.ir.to_json()) == graph.ir
+    given = {card.name: card.gradient for card in graph.ir.cards if card.kind == "parameter"}
+    for name, gradient in zip([f"a{i}" for i in range(len(arrays))], tg.gradients(y, arrays), strict=True):
+        if given.get(name) is not None and np.isfinite(gradient).all():
+            np.testing.assert_allclose(given[name].norm, np.linalg.norm(gradient), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", ".a", "a.", "a..b", " . "])
+def test_names_of_dots_alone_are_drawn(name):
+    p, q = (tg.tensor(np.ones(3), requires_grad=True, name=name) for _ in range(2))
+    for graph in (draw((p * q).sum()), draw(lambda: (p * q).sum())):
+        assert "<svg" in graph._repr_svg_()
+        assert all(scope.id != scope.parent for scope in graph.ir.scopes)

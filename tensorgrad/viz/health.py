@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
 from tensorgrad.viz.layers import along_layers, feeds_weights, without_gradient
-from tensorgrad.viz.origins import Found, Wiring, given, in_gradients, in_parameters, in_values, short, wiring
+from tensorgrad.viz.origins import Found, Wiring, begun, given, in_gradients, in_parameters, in_values, short, wiring
 
 ROWS = 32  # a unit that is 0 in fewer rows may be alive: a fair coin shows 32 times the same side once in 4e9
 SOME_DEAD, DEAD, MOST_DEAD = 0.1, 0.25, 0.5  # of the units; ten layers of relu begin with a fifth in the last ones
@@ -132,7 +132,7 @@ def why_saturated(card: Card, graph: Wiring) -> str:
     last = card.title.rpartition(" + ")[2]
     slope = f"There the slope is below {ENDS[last]}, so hardly any gradient passes. " if last in ENDS else ""
     range_of = given(graph.arguments(card), graph) if last == card.title else ""
-    before = f"{range_of[0].upper()}{range_of[1:]}. " if range_of else ""
+    before = f"{begun(range_of)}. " if range_of else ""
     return f"{slope}{before}Cure: smaller weights, as of init='xavier', or a normalised input."
 
 

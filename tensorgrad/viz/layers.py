@@ -163,4 +163,5 @@ def why_cut(cut: tuple[Card, Card] | None, graph: Wiring) -> str:
         if factor.stats and factor.stats.size == factor.stats.zeros:
             meant = ": as meant, if it has just begun there" if factor.kind == "parameter" else ""
             return f"{step.title} multiplies by {graph.name(factor)}, which is all 0{meant}."
-    return f"{step.title} gets a gradient and passes none on to {graph.name(before)}, as a relu that is 0 throughout."
+    how = "which it overwrites" if step.title == "write" else "as a relu that is 0 throughout"
+    return f"{step.title} gets a gradient and passes none on to {graph.name(before)}, {how}."

@@ -117,7 +117,7 @@ def missing(ir: GraphIR, known: Known, nodes: list[Node]) -> list[str]:
         why = "as no rule reads them: tg.draw(f, *inputs) runs a function and shows all"
     else:
         why = "as of what runs within tg.checkpoint, or in a thread of its own, only what rules read is kept"
-    return [*notes, f"the values of {unknown:,} of {len(ir.cards):,} cards are not held, {why}"]
+    return [*notes, f"the values of {unknown:,} of {len(ir.cards):,} arrays are not held, {why}"]
 
 
 # Cards

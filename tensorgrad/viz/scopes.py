@@ -177,9 +177,11 @@ def prefixes(path: str) -> list[str]:
 
     >>> prefixes("layers.0")
     ['layers', 'layers.0']
+    >>> prefixes(".")  # of a parameter that is called ".."
+    ['.']
     """
     parts = path.split(".") if path else []
-    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+    return list(filter(None, (".".join(parts[: i + 1]) for i in range(len(parts)))))
 
 
 def within(path: str, outer: str) -> bool:
