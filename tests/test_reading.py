@@ -637,3 +637,18 @@ def test_names_of_dots_alone_are_drawn(name):
     for graph in (draw((p * q).sum()), draw(lambda: (p * q).sum())):
         assert "<svg" in graph._repr_svg_()
         assert all(scope.id != scope.parent for scope in graph.ir.scopes)
+
+
+def test_what_two_steps_of_a_folded_function_keep_is_counted_once():
+    weights = [tg.tensor(np.full((8, 8), 0.1), requires_grad=True, name=f"w{i}") for i in range(5)]
+
+    def network(x):
+        for w in weights:
+            x = np.tanh(x @ w)
+        return x
+
+    x = np.ones((2, 8))
+    whole, folded = (draw(lambda: np.sum(network(x)), depth=depth, view="both").ir for depth in (99, 0))
+    arrays = 6 * 2 * 8 * 8 + 4 * 8 * 8 * 8  # x and what each layer gives; all weights but the first
+    assert f"{arrays / 1024:.3g} KiB kept" in whole.summary()
+    assert f"{arrays / 1024:.3g} KiB kept" in folded.summary()
