@@ -652,3 +652,10 @@ def test_what_two_steps_of_a_folded_function_keep_is_counted_once():
     arrays = 6 * 2 * 8 * 8 + 4 * 8 * 8 * 8  # x and what each layer gives; all weights but the first
     assert f"{arrays / 1024:.3g} KiB kept" in whole.summary()
     assert f"{arrays / 1024:.3g} KiB kept" in folded.summary()
+
+
+def test_what_rules_read_in_place_of_a_result_is_counted_as_kept():
+    logits, labels = tg.tensor(np.ones((64, 5)), requires_grad=True, name="z"), np.zeros(64, int)
+    step = draw(tg.nn.cross_entropy(logits, labels)).ir.cards[-1]
+    assert step.kept[-1].bytes == tg.nn.cross_entropy(logits, labels).node.out.nbytes == 64 * 5 * 8
+    assert step.kept[-1].what != "result"

@@ -16,7 +16,7 @@ from tensorgrad.node import Leaf, Node
 from tensorgrad.op import Op
 from tensorgrad.viz import held
 from tensorgrad.viz.cost import flops
-from tensorgrad.viz.formulas import formula
+from tensorgrad.viz.formulas import formula, work_name
 from tensorgrad.viz.ir import Card, Detail, Edge, GraphIR, Kept, Kind, Line, Stats
 from tensorgrad.viz.ops import argument_roles, family
 from tensorgrad.viz.run import Run, start_of
@@ -248,7 +248,8 @@ def kept_here(node: Node, drawn: list[str], labels: dict[str, str]) -> Iterator[
     for place, shape, dtype in held.kept(node):
         size = math.prod(shape) * dtype.itemsize if all(isinstance(n, int) for n in shape) else None
         card = "" if place < 0 else drawn[place]
-        yield Kept("result" if place < 0 else labels.get(card, "a constant"), size, card)
+        own = "result" if node.op is None or node.op.work is None else work_name(node.op)
+        yield Kept(own if place < 0 else labels.get(card, "a constant"), size, card)
 
 
 # What is in a card
