@@ -224,6 +224,7 @@ def paths_in(module: Any) -> dict[int, str]:
 def called_by(f: Any) -> list[Any]:
     """Return a function and what it calls in its place: of a `functools.partial`, and of what `functools.wraps` made.
 
+    >>> import math
     >>> [name_of(inner) for inner in called_by(partial(math.hypot, 1.0))]
     ['partial', 'hypot']
     """
