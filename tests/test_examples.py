@@ -650,7 +650,7 @@ def test_laplace_precision_is_the_hessian_where_the_network_fits(module):
     np.testing.assert_allclose(precision, hessian, rtol=1e-9, atol=1e-9 * np.abs(hessian).max())
 
 
-# Pictures of six networks
+# Pictures of seven networks
 
 
 def test_the_gallery_draws_every_view_of_its_networks(tmp_path):
