@@ -1,7 +1,7 @@
 """Draw seven networks, some of them ill, in every view: pictures to look at, and pages to explore.
 
 The network of the README, a residual net, an attention block, a recurrent net over 20 steps, a chain of 50 layers and a
-net of sigmoids whose gradients vanish, and a softmax that overflows. Each function is ordinary NumPy; `tg.draw` runs it once.
+net of sigmoids whose gradients vanish, and a softmax that overflows. Each is ordinary NumPy; `tg.draw` runs it once.
 """
 
 import math

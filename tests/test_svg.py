@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tensorgrad as tg
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.passes import backward, both, to_depth
@@ -417,3 +418,16 @@ def test_without_any_graphviz_the_error_names_both(monkeypatch, tmp_path):
     monkeypatch.setattr("tensorgrad.viz.writers.dot.find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match=r"install it, or pip install \"tensorgrad-engine\[dot\]\".*graph\.dot"):
         rendered(mlp(), ".svg")
+
+
+def test_gradients_on_their_way_to_one_parameter_share_their_way():
+    w = tg.tensor(np.ones((8, 8)), requires_grad=True, name="w")
+
+    def unrolled(xs):
+        h = np.zeros((4, 8))
+        for x in xs:
+            h = np.tanh(x @ w + h)
+        return h.sum()
+
+    scene = stage(tg.draw(unrolled, np.ones((20, 4, 8)), view="backward").ir)
+    assert scene.width < 1_000  # three cards and their gaps; it is 4,000 if each gradient has a way of its own
