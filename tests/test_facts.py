@@ -642,3 +642,35 @@ def test_a_hundred_thousand_steps_are_examined():
     edges = [Edge(f"n{i}", f"n{i + 1}", 0) for i in range(100_000)]
     edges += [Edge("n0", f"n{i}", 1) for i in range(2, 100_001)]
     assert examine(GraphIR(cards, edges)).findings
+
+
+def test_a_mask_with_infinity_is_meant_and_what_comes_of_it_has_the_blame():
+    w, x = tg.tensor(np.eye(4), requires_grad=True, name="w"), np.arange(12.0).reshape(3, 4)
+
+    def attention(mask):
+        return np.sum(tg.nn.softmax(np.where(mask, (x @ w) @ x.T, -np.inf), axis=-1) @ x)
+
+    assert tg.draw(lambda: attention(np.tril(np.ones((3, 3), bool)))).ir.findings == []
+    with np.errstate(invalid="ignore"):
+        (found,) = tg.draw(lambda: attention(np.tril(np.ones((3, 3), bool), -1))).ir.findings
+    assert found.words == "origin: 3 nan of 9"
+    assert "everything is -inf" in found.why
+
+
+def test_weights_that_are_transposed_or_scaled_before_make_a_layer():
+    rng = np.random.default_rng(0)
+    weights = [tg.tensor(rng.standard_normal((8, 8)) * 0.1, requires_grad=True, name=f"w{i}") for i in range(6)]
+
+    def network(x):
+        for w in weights:
+            x = tg.nn.sigmoid(x @ (0.5 * w).T)
+        return np.sum(x) + 1e-9 * sum(np.sum(w**2) for w in weights)
+
+    (found,) = tg.draw(network, rng.standard_normal((5, 8))).ir.findings
+    assert (found.level, found.words) == ("bad", "vanishing gradient")
+
+
+def test_a_parameter_is_called_by_its_path_once():
+    model = tg.nn.MLP([4, 3, 1], rng=0)
+    (found,) = tg.draw(lambda: np.mean(model(np.full((5, 4), -1.0)) * 0 + model.layers[1].bias)).ir.findings
+    assert "mlp.layers.0.layers.0" not in found.why

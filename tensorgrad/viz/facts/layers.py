@@ -46,8 +46,10 @@ def is_layer(card: Card, graph: Wiring) -> bool:
 
 
 def has_weights(card: Card, graph: Wiring) -> bool:
-    """Whether a step multiplies by a parameter of two axes or more."""
-    return card.family != "view" and any(a.kind == "parameter" and len(a.shape) > 1 for a in graph.arguments(card))
+    """Whether a step multiplies by a parameter of two axes or more, as it is or in another form."""
+    if card.family == "view" or card.id in graph.weights:
+        return False
+    return any(a.id in graph.weights and len(a.shape) > 1 for a in graph.arguments(card))
 
 
 def feeds_weights(card: Card, graph: Wiring) -> bool:

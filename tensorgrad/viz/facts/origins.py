@@ -33,6 +33,7 @@ class Wiring:
     paths: dict[str, str]  # what the names in a scope begin with, by its id
     into: dict[str, list[Edge]]
     out: dict[str, list[Edge]]
+    weights: set[str]  # ids of parameters, and of what is made of a single one, like w.T or 0.1 * w, but a look-up
 
     def arguments(self, card: Card) -> list[Card]:
         """Return the cards of what a step reads."""
@@ -65,7 +66,11 @@ def wiring(ir: GraphIR) -> Wiring:
         if edge.kind == "value":
             into[edge.target].append(edge)
             out[edge.source].append(edge)
-    return Wiring(cards, ir.paths(), into, out)
+    weights = {card.id for card in ir.cards if card.kind == "parameter"}
+    for card in ir.cards:
+        if len(into[card.id]) == 1 and into[card.id][0].source in weights and card.title != "getitem":
+            weights.add(card.id)
+    return Wiring(cards, ir.paths(), into, out, weights)
 
 
 def lost(stats: Stats | None) -> bool:
@@ -95,20 +100,29 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
     those of a mask behind a softmax, do no harm: they are noted, or, where a step made them, of low concern.
     """
     tainted: dict[str, bool] = {}
+    meant: set[str] = (
+        set()
+    )  # infinities that a step was told to put there, as into a mask, and what they make of others
     for card in ir.cards:
-        before = any(tainted[edge.source] for edge in graph.into[card.id])
-        tainted[card.id] = lost(card.stats) if card.stats is not None else before
+        before = [edge.source for edge in graph.into[card.id] if tainted[edge.source]]
+        tainted[card.id] = lost(card.stats) if card.stats is not None else bool(before)
+        told = INFINITE.search(card.note) or (before and meant.issuperset(before))
+        if told and not (card.stats and card.stats.nans):
+            meant.add(card.id)
     last = ir.cards[-1]
     harmless = not tainted[last.id]
     origins: set[str] = set()  # what they are called
     for card in ir.cards:
         if card.stats is None or not lost(card.stats):
             continue
-        made = card.kind in ("op", "loss", "module") and not INFINITE.search(card.note)  # a mask with -inf is meant
-        gone = harmless and not card.stats.nans
+        before = [edge.source for edge in graph.into[card.id] if tainted[edge.source]]
+        if card.stats.nans:
+            before = [id for id in before if id not in meant]  # out of these, the step made nan
+        made = card.kind in ("op", "loss", "module") and card.id not in meant
+        gone = not card.stats.nans and (harmless or (card.id in meant and last.id not in meant))
         level: Level = "bad" if not gone else "low" if made else "note"
         words = amount(card.stats)
-        if any(tainted[edge.source] for edge in graph.into[card.id]):
+        if before:
             words += f", from {min(origins)}" if card is last and len(origins) == 1 else ""
             yield card.id, Finding("note" if gone else "bad", words, card=card.id), False
             continue

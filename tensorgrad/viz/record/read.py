@@ -20,7 +20,7 @@ from tensorgrad.viz.facts.stats import stats
 from tensorgrad.viz.ir import Card, Detail, Edge, GraphIR, Kept, Kind, Line, Stats
 from tensorgrad.viz.record import held
 from tensorgrad.viz.record.ops import argument_roles, family
-from tensorgrad.viz.record.run import Run
+from tensorgrad.viz.record.run import Run, start_of
 from tensorgrad.viz.record.scopes import by_calls, by_names
 from tensorgrad.viz.words import call_note, params_note, short_dtype, short_number
 
@@ -271,23 +271,12 @@ def in_params(params: Mapping[str, Any], run: Run | None) -> Iterator[tuple[str,
 
     An index is kept as a copy, which is known by its elements.
     """
-    inputs = [given.array for given in run.inputs] if run else []
-    for name, value in params.items() if inputs else ():
+    for name, value in params.items() if run and run.choosing else ():
         for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, np.ndarray) and item.ndim:
-                same = [array for array in inputs if array is item or chooses_the_same(array, item)]
-                yield from ((name, array) for array in same[:1])  # of equal ones it cannot be told which
-
-
-def chooses_the_same(a: Any, b: Any) -> bool:
-    """Whether two arrays of integers or truth values are equal."""
-    return bool(
-        isinstance(a, np.ndarray)
-        and a.dtype == b.dtype
-        and a.dtype.kind in "biu"
-        and a.shape == b.shape
-        and np.array_equal(a, b)
-    )
+            for array in run.choosing.get(start_of(item), ()) if run and isinstance(item, np.ndarray) else ():
+                if array is item or (item.dtype.kind in "biu" and np.array_equal(array, item)):
+                    yield name, array
+                    break  # of equal ones it cannot be told which
 
 
 def is_array(value: Any) -> bool:

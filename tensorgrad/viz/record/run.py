@@ -20,6 +20,7 @@ from tensorgrad.trace import Trace, switch, tracing
 from tensorgrad.trees import is_module, leaves, parts, replaced
 
 EFFORT = 10_000  # candidates to look at: finding out whether views overlap can take exponential time
+Start = tuple[tuple[int, ...], np.dtype[Any], bytes]
 DEEPEST = 100  # functions that stand for each other: more stand for themselves
 
 
@@ -54,6 +55,7 @@ class Run:
     where: dict[int, int] = field(default_factory=dict)  # the call that recorded a step, by the step's number
     inputs: list[Input] = field(default_factory=list)
     given: dict[Node, Input] = field(default_factory=dict)  # those that have a node
+    choosing: dict[Start, list[Any]] = field(default_factory=dict)  # their arrays, to be found among parameters
 
     def input(self, value: Any) -> Input | None:
         """Return the input that an array is, or a part of, as in a loop over one."""
@@ -90,7 +92,7 @@ def overlap(a: Any, b: Any) -> bool:
     (False, True)
     """
     try:
-        return bool(np.shares_memory(a, b, max_work=EFFORT))  # type: ignore[arg-type]  # any number of steps
+        return bool(np.shares_memory(a, b, max_work=EFFORT))  # type: ignore[arg-type]  # takes any number
     except np.exceptions.TooHardError:
         return bool(np.may_share_memory(a, b))
 
@@ -224,9 +226,8 @@ def paths_in(module: Any) -> dict[int, str]:
 def called_by(f: Any) -> list[Any]:
     """Return a function and what it calls in its place: of a `functools.partial`, and of what `functools.wraps` made.
 
-    >>> import math
-    >>> [name_of(inner) for inner in called_by(partial(math.hypot, 1.0))]
-    ['partial', 'hypot']
+    >>> [name_of(inner) for inner in called_by(partial(divmod, 7))]
+    ['partial', 'divmod']
     """
     found = [f]
     while len(found) < DEEPEST:
@@ -311,7 +312,14 @@ def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str], *, li
             made.given[value.node] = found
         if not isinstance(found.array, int | float | complex) or isinstance(found.array, np.generic):
             made.inputs.append(found)
+        if isinstance(found.array, np.ndarray) and found.array.ndim:
+            made.choosing.setdefault(start_of(found.array), []).append(found.array)
     return made
+
+
+def start_of(array: Any) -> Start:
+    """Return the shape, the dtype and the first elements of an array, by which to find an equal one among many."""
+    return array.shape, array.dtype, array.flat[:8].tobytes()
 
 
 def argument_names(f: Callable[..., Any], n: int) -> list[str]:
