@@ -17,7 +17,7 @@ import tensorgrad as tg
 from benchmarks.machine import header
 from tensorgrad.viz.ir import GraphIR
 from tensorgrad.viz.layout import arrange
-from tensorgrad.viz.scene import arranged
+from tensorgrad.viz.scene.stage import arranged
 
 
 def median(run: Callable[[], Any], times: int) -> float:

@@ -19,12 +19,12 @@ from tensorgrad.autograd import backpropagate, history, match, start
 from tensorgrad.op import OPS
 from tensorgrad.testing.calls import calls
 from tensorgrad.trace import trace
-from tensorgrad.viz.cost import flops
-from tensorgrad.viz.formulas import LONGEST, formula
-from tensorgrad.viz.health import examine
+from tensorgrad.viz.facts.cost import flops
+from tensorgrad.viz.facts.formulas import LONGEST, formula
+from tensorgrad.viz.facts.health import examine
+from tensorgrad.viz.facts.stats import BINS, LARGE, stats
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Stats
-from tensorgrad.viz.read import read
-from tensorgrad.viz.stats import BINS, LARGE, stats
+from tensorgrad.viz.record.read import read
 
 NUMBERS = ["?", "i1", "u8", "i8", "f2", "f4", "f8", "g", "F", "D"]
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tensorgrad.viz.facts.stats import stats
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope
 from tensorgrad.viz.page import to_html
 from tensorgrad.viz.passes import fold
-from tensorgrad.viz.stats import stats
 
 sys.path.append(str(Path(__file__).parent))
 from random_graphs import HOSTILE, chain, irs
@@ -450,6 +450,15 @@ def test_panel_tells_all_that_is_known_of_a_card(reader):
     assert page.inner_text("#panel h2") == "Overview"
 
 
+def test_panel_tells_of_idle_units(reader):
+    ir = network()
+    idle = replace(ir.cards[5].stats, units=32, dead=3, saturated=1024)
+    page = reader.reads(replace(ir, cards=[replace(c, stats=idle) if c.id == "h" else c for c in ir.cards]))
+    page.click(".item[aria-label^=relu]")
+    said = page.inner_text("#panel")
+    assert "units all 0\n3 of 32" in said and "saturated\n25 %" in said
+
+
 def test_overview_has_notes_and_a_diagnosis_that_leads_to_the_card(reader):
     page = reader.reads(network(), frozenset(["mlp"]))
     assert "Only the first batch was run." in page.inner_text("#panel")
@@ -473,7 +482,7 @@ def test_graph_without_statistics_says_so_in_words(reader):
 def test_graph_that_no_gradient_comes_back_through_has_no_steps(reader):
     ir = network()
     page = reader.reads(replace(ir, edges=[replace(edge, live=False) for edge in ir.edges]))
-    assert "nothing here requires a gradient" in page.inner_text("#telling")
+    assert "no step here requires a gradient" in page.inner_text("#telling")
     assert page.is_disabled("#slider") and page.is_disabled("#next")
 
 

@@ -138,13 +138,39 @@ def test_modules_are_scopes_named_by_their_path_and_hold_their_parameters():
     model = tg.nn.MLP([4, 3, 1], rng=0)
     ir = draw(lambda x: model(x).sum(), data()[0]).ir
     steps = [card for card in ir.cards if card.kind == "op"]
-    assert [scope_titles(ir, card) for card in steps] == [["mlp", "layers.0"], ["mlp", "layers.1"]]
+    assert [scope_titles(ir, card) for card in steps] == [["model", "layers.0"], ["model", "layers.1"]]
     assert [card.title for card in ir.cards if card.kind == "parameter"] == ["weight", "bias", "weight", "bias"]
     assert {tuple(scope_titles(ir, c)) for c in ir.cards if c.title == "weight"} == {
-        ("mlp", "layers.0"),
-        ("mlp", "layers.1"),
+        ("model", "layers.0"),
+        ("model", "layers.1"),
     }
     assert "Linear(4, 3, relu) · 15 parameters" in [scope.note for scope in ir.scopes]
+
+
+def test_a_module_without_a_path_is_called_as_the_code_that_calls_it_calls_it():
+    class Attention:
+        def __init__(self):
+            self.q, self.k = tg.nn.Linear(4, 3, rng=0), tg.nn.Linear(4, 3, rng=1)
+
+        def __call__(self, x):
+            return self.q(x) * self.k(x)
+
+    attend = Attention()
+    ir = draw(lambda x: attend(x).sum(), data()[0]).ir
+    assert [scope.title for scope in ir.scopes] == ["Attention", "q", "k"]
+
+
+def test_a_module_that_defines_call_itself_is_a_scope():
+    class Twice(tg.nn.Module):
+        def __init__(self):
+            self.w = tg.tensor([2.0], requires_grad=True)
+
+        def __call__(self, x):
+            return x * self.w * self.w
+
+    model = tg.nn.Sequential(Twice(), np.tanh, Twice())
+    ir = draw(model, np.ones(3)).ir
+    assert [(scope.title, scope.kind) for scope in ir.scopes] == [("layers.0", "module"), ("layers.2", "module")]
 
 
 def test_of_a_module_that_is_drawn_itself_only_what_is_in_it_is_a_scope():
@@ -157,7 +183,7 @@ def test_of_a_module_that_is_drawn_itself_only_what_is_in_it_is_a_scope():
 def test_a_module_that_is_used_again_has_a_scope_for_each_use_and_its_parameters_are_around_them():
     cell = tg.nn.Linear(3, 3, rng=0)
     ir = draw(lambda x: cell(np.tanh(cell(x))).sum(), np.ones((2, 3))).ir
-    assert [scope.title for scope in ir.scopes] == ["linear", "linear (2)"]
+    assert [scope.title for scope in ir.scopes] == ["cell", "cell (2)"]
     assert {card.scope for card in ir.cards if card.kind == "parameter"} == {""}
 
 
@@ -414,7 +440,7 @@ def test_parameters_of_a_module_that_a_function_is_given_are_parameters():
     ir = draw(lambda model, x: np.mean(model(x) ** 2), model, x).ir
     assert kinds(ir) == {"weight": "parameter", "bias": "parameter", "x": "input"}
     assert "10 parameters" in ir.summary()
-    assert {tuple(scope_titles(ir, card)) for card in ir.cards if card.kind == "parameter"} == {("linear",)}
+    assert {tuple(scope_titles(ir, card)) for card in ir.cards if card.kind == "parameter"} == {("model",)}
 
 
 @pytest.mark.parametrize("name", ["w", None])
@@ -453,7 +479,7 @@ def test_a_forward_that_goes_on_with_that_of_its_base_class_is_one_call():
             return super().forward(x) * 2.0
 
     model = Doubled(4, 3, rng=0)
-    assert [scope.title for scope in draw(lambda x: np.sum(model(x)), data()[0]).ir.scopes] == ["doubled"]
+    assert [scope.title for scope in draw(lambda x: np.sum(model(x)), data()[0]).ir.scopes] == ["model"]
 
 
 def test_a_partial_a_wrapper_and_an_object_are_called_as_what_they_call():
@@ -556,8 +582,8 @@ def test_an_option_that_is_none_is_refused_by_name(option, value):
 
 def test_focus_finds_cards_of_folded_modules_and_of_the_backward_view(tmp_path):
     model, x = tg.nn.MLP([4, 3, 1], rng=0), data()[0]
-    folded = draw(lambda x: np.sum(model(x)), x, depth=0).focus("mlp", 1)
-    assert [card.title for card in folded.ir.cards] == ["x", "mlp", "sum"]
+    folded = draw(lambda x: np.sum(model(x)), x, depth=0).focus("model", 1)
+    assert [card.title for card in folded.ir.cards] == ["x", "model", "sum"]
     assert {card.title for card in folded.whole.cards} == {"x", "affine + relu", "affine", "sum", "weight", "bias"}
     back = draw(lambda x: np.sum(model(x)), x, view="both").focus("∂ℒ/∂bias", 1)
     for graph in (folded, back):

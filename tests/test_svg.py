@@ -13,18 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorgrad.viz.dot import rendered, to_digraph
+import tensorgrad as tg
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
 from tensorgrad.viz.layout import Place
-from tensorgrad.viz.letters import ems, fitted, wrapped
-from tensorgrad.viz.looks import looks
-from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
 from tensorgrad.viz.passes import backward, both, to_depth
-from tensorgrad.viz.pieces import PAD_X, Bars, Tab, row_width
-from tensorgrad.viz.raster import to_pdf, to_png
-from tensorgrad.viz.scene import stage
-from tensorgrad.viz.svg import to_svg
-from tensorgrad.viz.wide import WIDE
+from tensorgrad.viz.scene.letters import ems, fitted, wrapped
+from tensorgrad.viz.scene.looks import looks
+from tensorgrad.viz.scene.mirror import BACKWARD, FORWARD, mirrored_scopes
+from tensorgrad.viz.scene.pieces import PAD_X, Bars, Tab, row_width
+from tensorgrad.viz.scene.stage import stage
+from tensorgrad.viz.scene.wide import WIDE
+from tensorgrad.viz.writers.dot import rendered, to_digraph
+from tensorgrad.viz.writers.raster import to_pdf, to_png
+from tensorgrad.viz.writers.svg import to_svg
 
 sys.path.append(str(Path(__file__).parent))
 from random_graphs import chain, irs
@@ -380,12 +381,29 @@ def test_a_picture_too_large_for_png_is_refused_with_the_cure():
         to_png('<svg xmlns="http://www.w3.org/2000/svg" width="40000" height="200000"/>')
 
 
-@pytest.mark.parametrize(("write", "extra"), [(to_png, "png"), (to_pdf, "pdf")])
-def test_without_its_library_a_file_is_refused_with_the_extra_that_is_missing(monkeypatch, write, extra):
-    monkeypatch.setattr("tensorgrad.viz.raster.find_spec", lambda name: None)
+@pytest.mark.parametrize(("write", "library"), [(to_png, "resvg-py"), (to_pdf, "cairosvg")])
+def test_without_its_library_a_file_is_refused_with_the_one_that_is_missing(monkeypatch, write, library):
+    monkeypatch.setattr("tensorgrad.viz.writers.raster.find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "cairosvg", None)
-    with pytest.raises(RuntimeError, match=rf'pip install "tensorgrad-engine\[{extra}\]"'):
+    with pytest.raises(RuntimeError, match=f"pip install {library}"):
         write(to_svg(mlp()))
+
+
+def test_pdf_is_made_of_lines_and_letters():
+    try:
+        import cairosvg  # noqa: F401 - whether it is there
+    except (ImportError, OSError) as error:
+        pytest.skip(f"CairoSVG, or the library cairo, is not installed: {error}")
+    pdf = to_pdf(to_svg(mlp()))
+    assert pdf.startswith(b"%PDF") and b"/Subtype /Image" not in pdf
+
+
+def test_without_dot_graphviz_comes_from_pygraphviz(monkeypatch, tmp_path):
+    pytest.importorskip("pygraphviz", reason="the extra dot is not installed")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    svg = rendered(mlp(), ".svg")
+    ElementTree.fromstring(svg)
+    assert b"2.7676" in svg
 
 
 @needs_dot
@@ -397,6 +415,19 @@ def test_graphviz_draws_all_views(ending, start):
 
 def test_without_any_graphviz_the_error_names_both(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("tensorgrad.viz.dot.find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match=r"install it, or pip install \"tensorgrad-engine\[dot\]\".*graph\.dot"):
+    monkeypatch.setattr("tensorgrad.viz.writers.dot.find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"install it, or pip install pygraphviz.*graph\.dot"):
         rendered(mlp(), ".svg")
+
+
+def test_gradients_on_their_way_to_one_parameter_share_their_way():
+    w = tg.tensor(np.ones((8, 8)), requires_grad=True, name="w")
+
+    def unrolled(xs):
+        h = np.zeros((4, 8))
+        for x in xs:
+            h = np.tanh(x @ w + h)
+        return h.sum()
+
+    scene = stage(tg.draw(unrolled, np.ones((20, 4, 8)), view="backward").ir)
+    assert scene.width < 1_000  # three cards and their gaps; it is 4,000 if each gradient has a way of its own

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from tensorgrad.graph import Tensor
 from tensorgrad.node import Node
 from tensorgrad.viz import Graph, picture
-from tensorgrad.viz.read import read
+from tensorgrad.viz.record.read import read
 
 Verdict = Literal["right", "wrong", "inconclusive"]
 

@@ -11,18 +11,18 @@ import graphviz
 from tensorgrad.errors import trims
 from tensorgrad.graph import Tensor
 from tensorgrad.viz import passes
-from tensorgrad.viz.diff import diff
-from tensorgrad.viz.dot import rendered, to_digraph
-from tensorgrad.viz.health import examine
+from tensorgrad.viz.facts.health import examine
 from tensorgrad.viz.ir import Detail, GraphIR, View
-from tensorgrad.viz.mermaid import to_mermaid
 from tensorgrad.viz.page import to_html
+from tensorgrad.viz.passes.diff import diff
 from tensorgrad.viz.passes.tidy import LIMIT
-from tensorgrad.viz.raster import to_pdf, to_png
-from tensorgrad.viz.read import read
-from tensorgrad.viz.run import run
-from tensorgrad.viz.svg import to_svg
-from tensorgrad.viz.text import to_text
+from tensorgrad.viz.record.read import read
+from tensorgrad.viz.record.run import run
+from tensorgrad.viz.writers.dot import rendered, to_digraph
+from tensorgrad.viz.writers.mermaid import to_mermaid
+from tensorgrad.viz.writers.raster import to_pdf, to_png
+from tensorgrad.viz.writers.svg import to_svg
+from tensorgrad.viz.writers.text import to_text
 
 __all__ = ["Graph", "draw", "picture"]
 
@@ -44,7 +44,7 @@ class Graph:
 
         .svg: a picture.   .html: a page to explore it, with everything in one file.   .txt: as `print` shows it.
         .json: the data, which `GraphIR.from_json` reads.   .dot: for Graphviz.   .mmd: for Mermaid.
-        .png, .pdf: a picture; they need the extra png, or engine="dot" and Graphviz.
+        .png, .pdf: a picture; they need the extra of that name, or engine="dot" and Graphviz.
         Raises ValueError if the ending is another one, RuntimeError if a program that it needs is missing or fails,
         OSError if the file cannot be written.
         """

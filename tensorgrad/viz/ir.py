@@ -185,13 +185,24 @@ class GraphIR:
             known = all(card.flops is not None for card in steps)
             words.append(f"{'' if known else 'at least '}{short_flops(cost)} forward")
         if self.view == "both":
-            kept = {
-                k.card or (card.id if k.what == "result" else f"{card.id} {k.what}"): k.bytes or 0
-                for card in steps
-                for k in card.kept
-            }
-            words.append(f"{short_bytes(sum(kept.values()))} kept for the backward pass")
+            words.append(f"{short_bytes(self.kept())} kept for the backward pass")
         return " · ".join(words)
+
+    def paths(self) -> dict[str, str]:
+        """Return the title of each scope behind those of the scopes around it, repetitions left out, by id."""
+        paths: dict[str, str] = {"": ""}
+        for scope in self.scopes:  # outer ones come first
+            outer = paths.get(scope.parent, "")
+            paths[scope.id] = outer if scope.kind == "repeat" else f"{outer}.{scope.title}" if outer else scope.title
+        return paths
+
+    def kept(self) -> int:
+        """Return how many bytes steps keep for their rules; an array that several keep counts once."""
+        sizes: dict[str, int] = {}
+        for card in self.cards if self.view != "backward" else ():
+            for kept in card.kept if card.kind != "rule" else ():
+                sizes[kept.card or (card.id if kept.what == "result" else f"{card.id} {kept.what}")] = kept.bytes or 0
+        return sum(sizes.values())
 
     def heading(self) -> str:
         """Return what the picture shows."""

@@ -190,3 +190,15 @@ def short_figure(value: float) -> str:
         return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def blocks(counts: tuple[int, ...], width: int) -> str:
+    """Return a histogram in so many characters, nothing for none.
+
+    >>> blocks((1, 0, 2, 3), 4)
+    '▄▁▆█'
+    """
+    n = len(counts)
+    sums = [sum(counts[i * n // width : (i + 1) * n // width]) for i in range(width if counts else 0)]
+    most = max(sums, default=0) or 1
+    return "".join("▁▂▃▄▅▆▇█"[-(-s * 7 // most)] for s in sums)

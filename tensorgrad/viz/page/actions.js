@@ -79,7 +79,9 @@ const haystacks = [...cards.map((card) => [card.title, card.name, card.note, car
 
 function find(words) {
   const wanted = words.trim().toLowerCase();
-  state.matches = wanted ? haystacks.flatMap((text, item) => (text.includes(wanted) ? [item] : [])) : null;
+  const matches = haystacks.flatMap((text, item) => (wanted && text.includes(wanted) ? [item] : []));
+  const byName = (item) => titleOf(item).toLowerCase().includes(wanted) || (cards[item] && (cards[item].name || "").toLowerCase().includes(wanted));
+  state.matches = wanted ? [...matches.filter(byName), ...matches.filter((item) => !byName(item))] : null;
   state.match = -1;
   $("found").textContent = state.matches ? `${state.matches.length} found` : "";
   say(state.matches ? `${plural(state.matches.length, "match").replace("matchs", "matches")}` : "");

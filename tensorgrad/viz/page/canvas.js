@@ -46,9 +46,9 @@ function reveal(item) { // moves an item into sight, if it is out of it
   const box = item < 0 ? null : now.boxes.get(item) || now.frames.get(item - inner);
   if (!box) return;
   const [x, y, w] = box, tall = now.boxes.has(item) ? box[3] : 40, gap = 24;
-  const move = (low, high, size) => (low < gap ? gap - low : high > size - gap ? Math.max(size - gap - high, gap - low) : 0);
+  const move = (low, high, size) => (low < gap ? gap - low : high > size ? Math.max(size - high, gap - low) : 0);
   const left = x * view.k + view.x, top = y * view.k + view.y;
-  pan(move(left, left + w * view.k, canvas.clientWidth), move(top, top + tall * view.k, canvas.clientHeight));
+  pan(move(left, left + w * view.k, canvas.clientWidth - gap), move(top, top + tall * view.k, canvas.clientHeight - gap - 40));
 }
 
 const fingers = new Map(); // pointers that are down, and where

@@ -11,7 +11,7 @@ import numpy as np
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Heat, Scope, Stats
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.passes import fold
-from tensorgrad.viz.scene import arranged
+from tensorgrad.viz.scene.stage import arranged
 from tensorgrad.viz.words import elide, short_bytes, short_number, short_shape
 
 WIDTH = 208.0  # of every card
@@ -38,6 +38,7 @@ def data_of(ir: GraphIR, folded: frozenset[str] = frozenset()) -> Data:
     return {
         "heading": elide(ir.heading(), LONGEST),
         "summary": ir.summary(),
+        "kept": short_bytes(ir.kept()),
         "detail": ir.detail,
         "size": [places.width, places.height],
         "low": LOW,
@@ -168,6 +169,8 @@ def stats_data(stats: Stats | None) -> Data | None:
             "greatest": number_words(stats.greatest),
             "ends": [v if math.isfinite(v) else 0.0 for v in (stats.least, stats.greatest)],
             "zeros": share_words(stats.zeros, finite),
+            "dead": f"{stats.dead} of {stats.units}" if stats.units and stats.dead else None,
+            "saturated": None if stats.saturated is None else share_words(stats.saturated, finite),
             "nans": stats.nans or None,
             "infinities": stats.infinities or None,
             "classes": stats.classes,

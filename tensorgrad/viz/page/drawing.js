@@ -84,10 +84,12 @@ function fitTitle(made, item, frame) {
 function update() { // brings everything up to the state
   const current = state.step ? now.standing.card[steps[state.step - 1]] : -1;
   const matching = state.matches && new Set(state.matches.map((item) => (item >= inner ? item : now.standing.card[item])));
+  const found = (state.matches || []).filter((item) => item >= inner).flatMap((item) => members[item - inner]);
+  const within = new Set(found.map((c) => now.standing.card[c])); // in a scope that matches
   const aim = state.matches && state.match >= 0 ? standIn(state.matches[state.match]) : -1;
   for (const [item, made] of shown) {
     const names = ["item", made.box ? "" : `title depth${pathOf(item).length % 2} ${foldable[item - inner] ? "" : "fast"}`, item === current && "current", item === state.selected && "selected",
-      matching && (matching.has(item) ? "match" : "dim"), item === aim && "aim",
+      matching && (matching.has(item) ? "match" : within.has(item) ? "" : "dim"), item === aim && "aim",
       state.overlay === "health" && made.box && !["bad", "low"].includes(worst(cardOf(item))) && toneOf(item) !== "loss" && "well"];
     change(made.g, "class", names.filter(Boolean).join(" "));
     change(made.g, "tabindex", item === state.focus ? "0" : "-1");
@@ -96,11 +98,11 @@ function update() { // brings everything up to the state
   }
   paint();
   now.links.forEach((link) => {
-    const dim = matching && !matching.has(link.from) && !matching.has(link.to);
+    const dim = matching && ![link.from, link.to].some((item) => matching.has(item) || within.has(item));
     change(link.path, "class", linkClass(link, state) + (dim ? " dim" : ""));
   });
   $("slider").value = state.step;
-  const telling = !steps.length ? ["no backward pass", "nothing here requires a gradient"] : state.step
+  const telling = !steps.length ? ["no backward pass", "no step here requires a gradient"] : state.step
     ? [`step ${state.step} / ${steps.length}`, pullsBack(steps[state.step - 1])] : ["overview", `${plural(steps.length, "step")} back from ${called(root)}: press → to follow them`];
   $("count").textContent = telling[0];
   $("pulls").textContent = telling[1];

@@ -34,6 +34,8 @@ function distribution(stats, kind, words) { // histogram and figures, or why the
   const rows = kind === "value"
     ? [["mean", stats.mean], ["deviation", stats.deviation], ["zeros", stats.zeros], ["elements", stats.size.toLocaleString("en-US")]]
     : [["rms", stats.rms], ["norm", stats.norm], ["zeros", stats.zeros], ["mean", stats.mean]];
+  if (stats.dead && kind === "value") rows.push(["units all 0", stats.dead]);
+  if (stats.saturated) rows.push(["saturated", stats.saturated]);
   if (stats.classes) rows.push(["different", stats.classes.toLocaleString("en-US")]);
   return [alarm, stats.counts && stats.size > 1 ? histogram(stats, kind, words) : null, figures(rows)];
 }
@@ -62,9 +64,12 @@ function neighbours(item) { // what goes in and what it is used by
   const ends = (lists, there) => [...within].flatMap((c) => lists[c]).filter((e) => !within.has(edges[e].ends[there]));
   const row = (title, list, there) => {
     if (!list.length) return null;
-    const made = list.slice(0, 12).map((e) => goTo(edges[e].ends[there],
-      [edges[e].role && there === 0 ? `${edges[e].role}: ` : "", called(edges[e].ends[there])].join("")));
-    if (list.length > 12) made.push(h("span", { class: "soft" }, `and ${list.length - 12} more`));
+    const ends = new Map(list.map((e) => { // several links to the same are one button
+      const words = `${edges[e].role && there === 0 ? `${edges[e].role}: ` : ""}${called(edges[e].ends[there])}`;
+      return [`${edges[e].ends[there]} ${words}`, [edges[e].ends[there], words]];
+    }));
+    const made = [...ends.values()].slice(0, 12).map(([c, words]) => goTo(c, words));
+    if (ends.size > 12) made.push(h("span", { class: "soft" }, `and ${ends.size - 12} more`));
     return h("div", { class: "row" }, h("span", { class: "soft" }, title), made);
   };
   return [row("from", ends(into, 0), 0), row("to", ends(outOf, 1), 1)];
@@ -107,7 +112,7 @@ function aboutItem(item) {
   const many = card.kind === "module";
   const facts = [
     many ? plural(card.count || 0, "step") : card.sig, many ? card.sig : "", card.bytes,
-    card.parameters ? plural(card.parameters, "parameter") : ""].filter(Boolean);
+    card.parameters && !noteOf(item).includes("parameter") ? plural(card.parameters, "parameter") : ""].filter(Boolean);
   const step = item < inner ? stepOf[item] : 0;
   const heats = [card.stats && card.stats.heat ? heatmap(card.stats.heat, "value", "values") : null,
     card.gradient && card.gradient.heat && gradientOf(item, state.step) === "all" ? heatmap(card.gradient.heat, "gradient", "gradient") : null].filter(Boolean);
@@ -120,7 +125,7 @@ function aboutItem(item) {
     (card.findings || []).length ? section("Health", findingsOf(card.findings)) : null,
     section(many ? "Values that leave it" : "Values", aboutValues(card)),
     section(many ? "Their gradient" : `Gradient ∂/∂${called(item)}`, aboutGradient(item, card),
-      card.ratio === undefined ? null : figures([["gradient / values, by norm", card.ratio]])),
+      card.ratio === undefined ? null : figures([[`${many ? "of its parameters: " : ""}gradient / values, by norm`, card.ratio]])),
     heats.length ? section("Maps", h("div", { class: "heats" }, heats), h("p", { class: "soft" }, "Means of blocks. Colour: above 0. Dark: below 0.")) : null,
     (card.formula || []).length ? section(step ? `Backward, step ${step} of ${steps.length}` : "Backward", h("div", { class: "formula", tabindex: "0", role: "group", "aria-label": "formulas" }, card.formula.map((line) => h("div", {}, line)))) : null,
     many || card.kind === "op" || card.kind === "loss" ? section("Cost", figures([
@@ -141,7 +146,7 @@ function aboutGraph() {
     graph.notes.length ? section("Notes", h("ul", { class: "notes" }, graph.notes.map((note) => h("li", {}, note)))) : null,
     section("Cost", figures([
       ["forward", cards.some((c) => c.flops !== undefined) ? inUnits(cards.reduce((sum, c) => sum + (c.flops || 0), 0), "FLOP") : "not known"],
-      ["kept", cards.some((c) => c.keptBytes) ? inUnits(cards.reduce((sum, c) => sum + (c.keptBytes || 0), 0), "", 1024) : "not known"],
+      ["kept", cards.some((c) => c.keptBytes) ? graph.kept : "not known"],
       ["all arrays", inUnits(cards.reduce((sum, c) => sum + (c.size || 0), 0), "", 1024)]])),
     section("Keys", h("dl", { class: "keys" }, [
       ["← →", "step through the backward pass"], ["Home End", "overview, last step"], ["/", "find"], ["Tab", "into the graph, then ↑ ↓ from card to card"],

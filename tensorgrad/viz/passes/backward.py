@@ -45,13 +45,15 @@ def backward(ir: GraphIR) -> GraphIR:
 def both(ir: GraphIR) -> GraphIR:
     """Return the graph and its backward pass, with an edge of kind "kept" from each step to the rule that reads it.
 
-    Raises ValueError if the graph is no forward graph.
+    A step whose rule has a card leaves the formula to that.   Raises ValueError if the graph is no forward graph.
     """
     back = backward(ir)
     kept = {card.id for card in ir.cards if card.kept}
     edges = [Edge(card.of, card.id, 0, live=False, kind="kept") for card in back.cards if card.of in kept]
+    told = {card.of for card in back.cards}
+    forward = [replace(card, formula=()) if card.id in told else card for card in ir.cards]
     return replace(
-        ir, cards=[*ir.cards, *back.cards], edges=[*ir.edges, *back.edges, *edges], view="both", notes=back.notes
+        ir, cards=[*forward, *back.cards], edges=[*ir.edges, *back.edges, *edges], view="both", notes=back.notes
     )
 
 

@@ -66,7 +66,7 @@ def beside(ir: GraphIR) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     return before, behind
 
 
-def excerpt(ir: GraphIR, shown: Collection[str], notes: list[str]) -> GraphIR:
+def excerpt(ir: GraphIR, shown: set[str], notes: list[str]) -> GraphIR:
     """Return some cards and the edges between them, with notes of what else these have."""
     before, behind = beside(ir)
     cards = [bordered(c, before, behind, shown) for c in ir.cards if c.id in shown]

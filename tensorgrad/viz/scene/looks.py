@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tensorgrad.viz.cards import (
+from tensorgrad.viz.ir import Card, GraphIR
+from tensorgrad.viz.scene.cards import (
     HEALTH,
     INK,
     PAPER,
@@ -15,14 +16,12 @@ from tensorgrad.viz.cards import (
     module_rows,
     plain_rows,
     rule_rows,
-    scope_paths,
     shown_title,
     worst_level,
 )
-from tensorgrad.viz.ir import Card, GraphIR
-from tensorgrad.viz.pieces import PAD_X, Look, Row, Text, fit, row_width
-from tensorgrad.viz.places import beside
-from tensorgrad.viz.wide import WIDE, gradient_range, wide_rows
+from tensorgrad.viz.scene.pieces import PAD_X, Look, Row, Text, fit, row_width
+from tensorgrad.viz.scene.places import beside
+from tensorgrad.viz.scene.wide import WIDE, gradient_range, wide_rows
 from tensorgrad.viz.words import elide, short_shape
 
 FILLS = {"parameter": "#F5F3FF", "input": "#ECFDF5", "constant": "#F8FAFC", "loss": INK, "gradient": "#FFF7ED"}
@@ -46,7 +45,7 @@ def looks(ir: GraphIR, wide: bool = False) -> dict[str, Look]:
 
     wide: whether folded scopes get wide cards, with columns to compare, where they are most of the graph.
     """
-    paths = scope_paths(ir)
+    paths = ir.paths()
     sides = beside(ir)
     roles = {
         edge.source: edge.role

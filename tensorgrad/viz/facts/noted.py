@@ -11,7 +11,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from tensorgrad.backends import astype, getitem, scatter_add
 from tensorgrad.rules.write import write
 from tensorgrad.shapes import stretched
-from tensorgrad.viz.notation import call, simple, spelled, upright
+from tensorgrad.viz.facts.notation import call, simple, spelled, upright
 from tensorgrad.viz.words import params_note, path_note, short_value
 
 Shape = tuple[int, ...]

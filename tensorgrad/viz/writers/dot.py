@@ -10,17 +10,17 @@ from shutil import which
 
 import graphviz
 
-from tensorgrad.viz.cards import GREY, INK, PAPER
 from tensorgrad.viz.ir import Edge, GraphIR
-from tensorgrad.viz.labels import edge_words
-from tensorgrad.viz.looks import looks
-from tensorgrad.viz.panels import diagnosis, header_rows
-from tensorgrad.viz.pieces import Bars, Dot, Look, Meter, Piece, Row, Tab, Text
-from tensorgrad.viz.places import Sides, beside, main_path
-from tensorgrad.viz.scene import FRAME, NESTED, WARM, WARM_FRAME, Route, route, title_row
+from tensorgrad.viz.scene.cards import GREY, INK, PAPER
+from tensorgrad.viz.scene.labels import edge_words
+from tensorgrad.viz.scene.looks import looks
+from tensorgrad.viz.scene.panels import diagnosis, header_rows
+from tensorgrad.viz.scene.pieces import Bars, Dot, Look, Meter, Piece, Row, Tab, Text
+from tensorgrad.viz.scene.places import Sides, beside, main_path
+from tensorgrad.viz.scene.stage import FRAME, NESTED, WARM, WARM_FRAME, Route, route, title_row
+from tensorgrad.viz.words import blocks
 
 SANS, MONO = "Helvetica", "Courier"  # single names: engines without pango take a list of fonts for Times
-BLOCKS = "▁▂▃▄▅▆▇█"
 HEADER = 640.0  # width of the lines at the top
 GRAPH = {
     "bgcolor": PAPER,
@@ -186,21 +186,11 @@ def markup(piece: Piece | Tab) -> str:
         return markup(Text("●", piece.color, piece.size))
     if isinstance(piece, Bars):
         label = markup(Text(piece.label, piece.color, 9, bold=True))
-        return f"{label}  {markup(Text(blocks(piece.counts), piece.color, 10, mono=True))}" if piece.counts else label
+        drawn = blocks(piece.counts, len(piece.counts) // 2)
+        return f"{label}  {markup(Text(drawn, piece.color, 10, mono=True))}" if drawn else label
     face = MONO if piece.mono else SANS
     font = f'<FONT COLOR="{piece.color}" POINT-SIZE="{piece.size:g}" FACE="{face}">{escape(piece.words) or " "}</FONT>'
     return f"<B>{font}</B>" if piece.bold else font
-
-
-def blocks(counts: tuple[int, ...]) -> str:
-    """Return a histogram as a word, of half as many signs as it has parts.
-
-    >>> blocks((0, 0, 1, 1, 8, 8, 4, 0))
-    '▁▁█▂'
-    """
-    halves = [sum(counts[i : i + 2]) for i in range(0, len(counts), 2)]
-    most = max(halves) or 1
-    return "".join([BLOCKS[max(0, -(-8 * n // most) - 1)] for n in halves])
 
 
 # Rendering
@@ -223,7 +213,7 @@ def rendered(ir: GraphIR, ending: str) -> bytes:
     if find_spec("pygraphviz") is None:
         raise RuntimeError(
             f'engine="dot" needs Graphviz for a {ending} file, which was not found: install it, or '
-            'pip install "tensorgrad-engine[dot]", or leave engine= out, or write .save("graph.dot") '
+            'pip install pygraphviz, or leave engine= out, or write .save("graph.dot") '
             "and render it elsewhere"
         )
     try:

@@ -14,14 +14,14 @@ from tensorgrad.backends import dtype_of, foreign
 from tensorgrad.graph import Tensor
 from tensorgrad.node import Leaf, Node
 from tensorgrad.op import Op
-from tensorgrad.viz import held
-from tensorgrad.viz.cost import flops
-from tensorgrad.viz.formulas import formula, work_name
+from tensorgrad.viz.facts.cost import flops
+from tensorgrad.viz.facts.formulas import formula, work_name
+from tensorgrad.viz.facts.stats import stats
 from tensorgrad.viz.ir import Card, Detail, Edge, GraphIR, Kept, Kind, Line, Stats
-from tensorgrad.viz.ops import argument_roles, family
-from tensorgrad.viz.run import Run, start_of
-from tensorgrad.viz.scopes import by_calls, by_names
-from tensorgrad.viz.stats import stats
+from tensorgrad.viz.record import held
+from tensorgrad.viz.record.ops import argument_roles, family
+from tensorgrad.viz.record.run import Run, start_of
+from tensorgrad.viz.record.scopes import by_calls, by_names
 from tensorgrad.viz.words import call_note, params_note, short_dtype, short_number
 
 LARGEST_WITH_STATISTICS = 5_000  # steps; of more, all the arrays take longer to look at than anyone waits

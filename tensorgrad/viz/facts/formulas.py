@@ -13,8 +13,8 @@ import numpy as np
 
 from tensorgrad.autograd import first
 from tensorgrad.op import Each, Op
-from tensorgrad.viz.notation import written
-from tensorgrad.viz.noted import Noted, Shape, expression, summed
+from tensorgrad.viz.facts.notation import written
+from tensorgrad.viz.facts.noted import Noted, Shape, expression, summed
 from tensorgrad.viz.words import elide, short_number
 
 LONGEST = 60  # letters of the right side; what is longer is not read, and named instead

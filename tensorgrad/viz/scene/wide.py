@@ -2,7 +2,8 @@
 
 import math
 
-from tensorgrad.viz.cards import (
+from tensorgrad.viz.ir import Card, GraphIR
+from tensorgrad.viz.scene.cards import (
     GREY,
     INK,
     SLATE,
@@ -13,8 +14,7 @@ from tensorgrad.viz.cards import (
     value_rows,
     worst_level,
 )
-from tensorgrad.viz.ir import Card, GraphIR
-from tensorgrad.viz.pieces import LABEL, Meter, Piece, Row, Tab, Text
+from tensorgrad.viz.scene.pieces import LABEL, Meter, Piece, Row, Tab, Text
 from tensorgrad.viz.words import brief, elide, short_flops
 
 WIDE, COLUMNS = 790.0, (236.0, 390.0, 560.0)  # of cards of folded scopes: width, and where columns begin

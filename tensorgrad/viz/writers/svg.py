@@ -4,11 +4,11 @@ import math
 from html import escape
 from itertools import pairwise
 
-from tensorgrad.viz.cards import PAPER
 from tensorgrad.viz.ir import GraphIR
-from tensorgrad.viz.labels import TITLE_DOWN, TITLE_HIGH
-from tensorgrad.viz.letters import SIGNS
-from tensorgrad.viz.pieces import (
+from tensorgrad.viz.scene.cards import PAPER
+from tensorgrad.viz.scene.labels import TITLE_DOWN, TITLE_HIGH
+from tensorgrad.viz.scene.letters import SIGNS
+from tensorgrad.viz.scene.pieces import (
     BARS,
     HIGH,
     LABEL,
@@ -25,7 +25,7 @@ from tensorgrad.viz.pieces import (
     row_height,
     row_width,
 )
-from tensorgrad.viz.scene import Frame, Placed, Point, Route, Scene, stage
+from tensorgrad.viz.scene.stage import Frame, Placed, Point, Route, Scene, stage
 
 SANS = "Inter, system-ui, Helvetica, Arial, sans-serif"
 MONO = "'JetBrains Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace"

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
-from tensorgrad.viz.cards import GREY
 from tensorgrad.viz.ir import Card, Edge
 from tensorgrad.viz.layout import Place
-from tensorgrad.viz.looks import USUAL
-from tensorgrad.viz.pieces import Row, Text, row_width
-from tensorgrad.viz.places import LEAVES
+from tensorgrad.viz.scene.cards import GREY, SLATE
+from tensorgrad.viz.scene.looks import USUAL
+from tensorgrad.viz.scene.pieces import Row, Text, row_width
+from tensorgrad.viz.scene.places import LEAVES
 from tensorgrad.viz.words import elide
 
 FIRST = {"if", "1"}  # roles of a first argument that an edge names; of later ones it names all
@@ -75,13 +75,14 @@ def edge_labels(
         words = edge_words(edge, cards)
         if not words:
             continue
-        text = Text(words, GREY, SIZE, mono=True)
+        sign = len(words) == 1  # as "−", which is easily overlooked
+        text = Text(words, SLATE if sign else GREY, 13 if sign else SIZE, mono=True, bold=sign)
         for (x, y), (x2, y2) in pairwise(points[::-1]):
             if x != x2 or abs(y2 - y) < NEEDED:
                 continue
             base = (y + y2) / 2 + SIZE * 0.2 if abs(y2 - y) < 3 * NEEDED else y + math.copysign(NEEDED, y2 - y)
             spots = (x + 6, x - 6 - text.width())
-            rects = [(left - 1, base - SIZE, left + text.width() + 1, base + 3) for left in spots]
+            rects = [(left - 1, base - text.size, left + text.width() + 1, base + 3) for left in spots]
             at = next((i for i, rect in enumerate(rects) if crowd.free(rect)), None)
             if at is not None:
                 crowd.add(rects[at])

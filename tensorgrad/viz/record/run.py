@@ -146,27 +146,26 @@ class Calls(Trace):
     def described(self, frame: FrameType, parent: int) -> Call | None:
         """Return the call that a frame is, if it is one to be shown."""
         code = frame.f_code
-        module = frame.f_locals.get("self") if code.co_name == "forward" else None
-        if is_module(module):
-            if module is self.root:
-                self.paths |= paths_in(module)
+        ours = foreign_to_users(code.co_filename)
+        caller = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None  # self, of a method
+        if is_module(caller) and code.co_name in ("forward",) + ("__call__",) * (not ours):
+            if caller is self.root:
+                self.paths |= paths_in(caller)
                 return None
-            if goes_on(frame, module):
+            if goes_on(frame, caller):
                 return None
-            if id(module) not in self.paths:
-                outer = type(module).__name__.lower()
-                self.paths |= {key: f"{outer}.{path}" if path else outer for key, path in paths_in(module).items()}
-            return Call(self.numbered(self.paths[id(module)]), kind_of(module), parent, True)
+            if id(caller) not in self.paths:
+                outer = bound_name(caller, frame) or type(caller).__name__.lower()
+                self.paths |= {key: f"{outer}.{path}" if path else outer for key, path in paths_in(caller).items()}
+            return Call(self.numbered(self.paths[id(caller)]), kind_of(caller), parent, True)
         if len(OPS) != self.known:
             self.known = len(OPS)
             self.composed = {op.forward.__code__ for op in OPS.values() if op.kind == "composite"} | functions_of_nn()
         if code in self.composed:
             return Call(code.co_name, "", parent, False)
-        if foreign_to_users(code.co_filename) or code.co_name.startswith("<"):
+        if ours or code.co_name.startswith("<") or (code in self.codes and parent < 0):
             return None
-        if code in self.codes and parent < 0:
-            return None
-        return Call(code.co_name, "", parent, False)
+        return Call(type(caller).__name__ if code.co_name == "__call__" else code.co_name, "", parent, False)
 
     def numbered(self, path: str) -> str:
         """Return a path, and from its second use on which use it is."""
@@ -174,10 +173,28 @@ class Calls(Trace):
         return path if self.uses[path] == 1 else f"{path} ({self.uses[path]})"
 
 
+def bound_name(module: Any, frame: FrameType) -> str:
+    """Return the name by which the user's code that called a module holds it: of a variable, or an attribute of self.
+
+    A module that has no module around it has no path.
+    """
+    step = frame.f_back
+    while step is not None and foreign_to_users(step.f_code.co_filename):
+        step = step.f_back
+    if step is None:
+        return ""
+    holder = step.f_locals.get("self")
+    for known in (step.f_locals, getattr(holder, "__dict__", {}), step.f_globals):
+        for name, value in known.items():
+            if value is module and name != "self":
+                return str(name)
+    return ""
+
+
 def goes_on(frame: FrameType, module: Any) -> bool:
     """Whether a frame is a method of a base class, called by the one that it is replaced by: `super().forward(x)`."""
     outer = frame.f_back
-    return outer is not None and outer.f_code.co_name == "forward" and outer.f_locals.get("self") is module
+    return outer is not None and outer.f_code.co_name == frame.f_code.co_name and outer.f_locals.get("self") is module
 
 
 def functions_of_nn() -> set[CodeType]:

@@ -1,13 +1,12 @@
 """Writes a graph as text: a row for each step, the main path as a line, other arguments behind ◂."""
 
-from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope, Stats, counted
-from tensorgrad.viz.ops import COMMUTATIVE
-from tensorgrad.viz.words import elide, short_figure, short_number, short_shape
+from tensorgrad.viz.ir import Card, Edge, GraphIR, Stats, counted
+from tensorgrad.viz.record.ops import COMMUTATIVE
+from tensorgrad.viz.words import blocks, elide, short_figure, short_number, short_shape
 
 MARKS = {"parameter": "○", "input": "○", "constant": "○", "op": "●", "loss": "◉", "module": "▣"}
 MARKS |= {"rule": "●", "gradient": "○"}
 SIGNS = {"note": "·", "low": "⚠", "bad": "✖"}  # of findings
-BARS = "▁▂▃▄▅▆▇█"
 STEPS = ("op", "loss", "module", "rule")
 
 
@@ -30,7 +29,7 @@ def to_text(ir: GraphIR) -> str:
         return f"  {MARKS[card.kind]}  {columns}".rstrip()
 
     lines = [f"{ir.heading()}   {ir.summary()}", *ir.notes, ""]
-    paths = full_paths(ir.scopes)
+    paths = {id: elide(path, 60) for id, path in ir.paths().items()}
     above: Card | None = None
     scope = ""
     entered = set[str]()  # inputs that have had their row
@@ -57,15 +56,6 @@ def to_text(ir: GraphIR) -> str:
     return "\n".join(lines + table(ir, paths) + diagnosis(ir))
 
 
-def full_paths(scopes: list[Scope]) -> dict[str, str]:
-    """Return the title of each scope behind those of the scopes around it."""
-    paths = {"": ""}
-    for scope in scopes:  # outer ones come first
-        outer = paths.get(scope.parent, "")
-        paths[scope.id] = elide(f"{outer}.{scope.title}" if outer else scope.title, 60)
-    return paths
-
-
 def follows(edges: list[Edge], above: Card | None, card: Card) -> bool:
     """Whether the row above can be left out of the arguments, as the one that the line leads to."""
     if above is None:
@@ -84,18 +74,9 @@ def figures(card: Card) -> str:
     return "  ".join(filter(None, [value, gradient])) + size
 
 
-def bars(stats: Stats, width: int = 8) -> str:
-    """Return a histogram in so many characters.
-
-    >>> bars(Stats(6, counts=(1, 0, 2, 3)), 4)
-    '▄▁▆█'
-    """
-    if not stats.counts:
-        return "no finite values" if stats.size else "empty"
-    n = len(stats.counts)
-    sums = [sum(stats.counts[i * n // width : (i + 1) * n // width]) for i in range(width)]
-    most = max(sums) or 1
-    return "".join(BARS[-(-s * (len(BARS) - 1) // most)] for s in sums)
+def bars(stats: Stats) -> str:
+    """Return a histogram in eight characters."""
+    return blocks(stats.counts, 8) or ("no finite values" if stats.size else "empty")
 
 
 def table(ir: GraphIR, paths: dict[str, str]) -> list[str]:

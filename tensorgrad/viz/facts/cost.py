@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tensorgrad.op import OPS, Each, Op
-from tensorgrad.viz.noted import ASKED, WRITTEN, Noted, broadcast, product, result_shape
+from tensorgrad.viz.facts.noted import ASKED, WRITTEN, Noted, broadcast, product, result_shape
 
 Shape = tuple[int, ...]
 Count = Callable[[Sequence[Shape], Shape, dict[str, Any]], float]

@@ -3,15 +3,15 @@
 import math
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import GRADIENT, GREY, SLATE
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.labels import Crowd, crowded, edge_labels, title_place
 from tensorgrad.viz.layout import Place
-from tensorgrad.viz.looks import looks, sizes
-from tensorgrad.viz.mirror import BACKWARD, FORWARD, mirrored_scopes
-from tensorgrad.viz.panels import Note, diagnosis, header_rows, origin_note
-from tensorgrad.viz.pieces import PAD_Y, Look, Row, Text, row_width
-from tensorgrad.viz.places import arranged
+from tensorgrad.viz.scene.cards import GRADIENT, GREY, SLATE
+from tensorgrad.viz.scene.labels import Crowd, crowded, edge_labels, title_place
+from tensorgrad.viz.scene.looks import looks, sizes
+from tensorgrad.viz.scene.mirror import BACKWARD, FORWARD, mirrored_scopes
+from tensorgrad.viz.scene.panels import Note, diagnosis, header_rows, origin_note
+from tensorgrad.viz.scene.pieces import PAD_Y, Look, Row, Text, row_width
+from tensorgrad.viz.scene.places import arranged
 from tensorgrad.viz.words import elide
 
 __all__ = ["Frame", "Placed", "Route", "Scene", "arranged", "stage"]

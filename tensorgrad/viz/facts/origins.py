@@ -12,7 +12,6 @@ import numpy as np
 from tensorgrad import traps
 from tensorgrad.op import OPS, Op
 from tensorgrad.values import IN_DATA, IN_LEAF
-from tensorgrad.viz.cards import scope_paths
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Level, Stats
 
 INVERSE: dict[str, np.ufunc] = {  # of functions that overflow: of the largest number, what they overflow above
@@ -71,7 +70,7 @@ def wiring(ir: GraphIR) -> Wiring:
     for card in ir.cards:
         if len(into[card.id]) == 1 and into[card.id][0].source in weights and card.title != "getitem":
             weights.add(card.id)
-    return Wiring(cards, scope_paths(ir), into, out, weights)
+    return Wiring(cards, ir.paths(), into, out, weights)
 
 
 def lost(stats: Stats | None) -> bool:

@@ -8,9 +8,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tensorgrad.viz.facts.layers import along_layers, feeds_weights, without_gradient
+from tensorgrad.viz.facts.origins import (
+    Found,
+    Wiring,
+    begun,
+    given,
+    in_gradients,
+    in_parameters,
+    in_values,
+    short,
+    wiring,
+)
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
-from tensorgrad.viz.layers import along_layers, feeds_weights, without_gradient
-from tensorgrad.viz.origins import Found, Wiring, begun, given, in_gradients, in_parameters, in_values, short, wiring
 
 ROWS = 32  # a unit that is 0 in fewer rows may be alive: a fair coin shows 32 times the same side once in 4e9
 SOME_DEAD, DEAD, MOST_DEAD = 0.1, 0.25, 0.5  # of the units; ten layers of relu begin with a fifth in the last ones
@@ -60,7 +70,9 @@ def alike(causes: list[Finding]) -> list[Finding]:
     listed = []
     for first, *others in groups.values():
         places = f"{len(others):,} other place{'s' * (len(others) != 1)}"
-        listed.append(replace(first, why=f"{first.why} Likewise in {places}.".strip()) if others else first)
+        listed.append(
+            replace(first, why=f"{first.why.rstrip('.')}. Likewise in {places}.".lstrip(". ")) if others else first
+        )
     return sorted(listed, key=lambda finding: RANK[finding.level])
 
 

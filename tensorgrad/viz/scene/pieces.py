@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.letters import ems, fitted
+from tensorgrad.viz.scene.letters import ems, fitted
 
 PAD_X, PAD_Y = 12.0, 8.0
 SPACE = 6.0  # between the pieces of a row

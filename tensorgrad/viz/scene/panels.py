@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from tensorgrad.viz.cards import GRADIENT, GREY, HEALTH, INK, SLATE, VALUE
 from tensorgrad.viz.ir import Card, Finding, GraphIR
-from tensorgrad.viz.letters import fitted, wrapped
-from tensorgrad.viz.pieces import PAD_X, Dot, Look, Row, Text, fit, row_height, row_width
-from tensorgrad.viz.wide import METERS, gradient_range
+from tensorgrad.viz.scene.cards import GRADIENT, GREY, HEALTH, INK, SLATE, VALUE
+from tensorgrad.viz.scene.letters import fitted, wrapped
+from tensorgrad.viz.scene.pieces import PAD_X, Dot, Look, Row, Text, fit, row_height, row_width
+from tensorgrad.viz.scene.wide import METERS, gradient_range
 from tensorgrad.viz.words import elide
 
 DIAGNOSES = 4  # findings that are explained

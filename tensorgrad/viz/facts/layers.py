@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
+from tensorgrad.viz.facts.origins import Found, Wiring, short
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
-from tensorgrad.viz.origins import Found, Wiring, short
 from tensorgrad.viz.words import brief
 
 WEAK, VANISHING = 1e-2, 1e-3  # of the gradient of the last layer: one learning rate does not serve both

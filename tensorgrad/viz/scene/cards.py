@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats
-from tensorgrad.viz.pieces import Bars, Row, Text, row_width
+from tensorgrad.viz.ir import Card, Finding, Stats
+from tensorgrad.viz.scene.pieces import Bars, Row, Text, row_width
 from tensorgrad.viz.words import brief, elide, short_bytes, short_flops, short_number, short_shape
 
 INK, SLATE, GREY, LINE, PAPER = "#0F172A", "#334155", "#64748B", "#94A3B8", "#FFFFFF"
@@ -31,15 +31,6 @@ HEALTH = {  # by level: letters, fill, border
 VERDICTS = {"right": ("#ECFDF5", "#10B981"), "wrong": ("#FEE2E2", "#DC2626"), "inconclusive": ("#F1F5F9", "#94A3B8")}
 
 LINES, FINDINGS = 5, 3  # of formulas and of findings, at most
-
-
-def scope_paths(ir: GraphIR) -> dict[str, str]:
-    """Return what the names of a scope's parameters begin with, by id."""
-    paths: dict[str, str] = {}
-    for scope in ir.scopes:
-        outer = paths.get(scope.parent, "")
-        paths[scope.id] = outer if scope.kind == "repeat" else f"{outer}.{scope.title}" if outer else scope.title
-    return paths
 
 
 # What a card says
