@@ -476,3 +476,11 @@ def test_nothing_is_recursive():
         sys.setrecursionlimit(limit)
     assert len({centre(place) for place in drawing.boxes.values()}) == 1
     assert len(drawing.groups) == 1_000
+
+
+def test_a_link_from_afar_does_not_widen_the_group_that_it_enters():
+    wide = [Box(f"x{i}", 100, 40) for i in range(12)]
+    inner = [Box(f"y{i}", 100, 40, group="g") for i in range(4)]
+    down = [Link("x11", "y0", 3.0), *[Link(f"y{i}", f"y{i + 1}", 3.0) for i in range(3)]]
+    drawing = arrange([*wide, *inner], [*down, *[Link(f"x{i}", "y3") for i in range(11)]], [Group("g")])
+    assert drawing.groups["g"].width < 500 < drawing.width

@@ -14,13 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorgrad as tg
+from tensorgrad.viz.facts.stats import stats
 from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
 from tensorgrad.viz.layout import Place
 from tensorgrad.viz.passes import backward, both, to_depth
+from tensorgrad.viz.scene.labels import Crowd, title_place
 from tensorgrad.viz.scene.letters import ems, fitted, wrapped
 from tensorgrad.viz.scene.looks import looks
 from tensorgrad.viz.scene.mirror import BACKWARD, FORWARD, mirrored_scopes
-from tensorgrad.viz.scene.pieces import PAD_X, Bars, Tab, row_width
+from tensorgrad.viz.scene.pieces import PAD_X, Bars, Tab, Text, row_width
 from tensorgrad.viz.scene.stage import stage
 from tensorgrad.viz.scene.wide import WIDE
 from tensorgrad.viz.writers.dot import rendered, to_digraph
@@ -304,6 +306,43 @@ def test_trouble_is_told_in_words_on_the_card_in_the_diagnosis_and_beside_its_li
     note = next(panel for panel in scene.panels if panel.id == "note")
     assert "return exp(h)" in note.look.rows[note.look.marked][1].words.replace("\N{NO-BREAK SPACE}", " ")
     assert any(route.color == "#EF4444" for route in scene.routes)
+
+
+def test_of_one_number_the_gradient_is_told_with_its_sign():
+    x = Card("x", "input", "x", "x", (), "f64", 8, value=-1.2, stats=stats(np.array(-1.2)))
+    x = replace(x, gradient=stats(np.array(-215.6)))
+    rows = looks(GraphIR([x], [], detail="stats"))["x"].rows
+    assert not any(isinstance(piece, Bars) for row in rows for piece in row)
+    assert [piece.words for piece in rows[-1]] == ["∂ℒ", "= -215.6"]
+
+
+def test_the_note_stands_beside_its_card_though_the_drawing_is_wider_elsewhere():
+    ir = sick()
+    wide = [Card(f"p{i}", "input", f"p{i}", "", (3,), "f64", 24) for i in range(6)]
+    last = ir.cards[-1]
+    far = replace(ir, cards=[*ir.cards[:-1], *wide, last], edges=[*ir.edges, *[Edge(p.id, last.id, 1) for p in wide]])
+    scene = stage(far)
+    note = next(panel for panel in scene.panels if panel.id == "note")
+    assert note.x + note.look.width < max(card.x + card.look.width for card in scene.cards)
+    area = Place(note.x, note.y, note.look.width, note.look.height)
+    assert min(gap(area, place) for place in boxes(scene).values()) > 10
+
+
+def test_a_shape_of_one_axis_is_not_taken_for_the_number_of_an_argument():
+    cards = [Card("a", "op", "a", "", (1,), "f64", 8), Card("b", "op", "b", "", (3,), "f64", 24)]
+    labels = stage(GraphIR(cards, [Edge("a", "b", 0)])).labels
+    assert [(text.words, text.bold) for _, _, text in labels] == [("[1]", False)]
+
+
+def test_the_title_of_a_scope_goes_where_no_line_passes():
+    crowd = Crowd()
+    for x in (20.0, 290.0):  # through both ends of the strip
+        crowd.add((x - 2, 0, x + 2, 100))
+    title = (Text("layer", size=12, bold=True),)
+    x, row = title_place(Place(0, 0, 310, 100), title, crowd)
+    assert row == title
+    assert x > 22
+    assert x + row_width(row) < 288
 
 
 def test_a_healthy_graph_has_no_red_no_amber_and_no_diagnosis():

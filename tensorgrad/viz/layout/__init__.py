@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from tensorgrad.viz.layout.align import Segment, straight_lines, with_edges
-from tensorgrad.viz.layout.cells import Cells, join, nest
+from tensorgrad.viz.layout.cells import Cells, Tree, join, nest
 from tensorgrad.viz.layout.data import BOX_GAP, CHANNEL, Arranged, Box, Group, Link, Place
 from tensorgrad.viz.layout.layers import layer
 from tensorgrad.viz.layout.order import order_rows
 from tensorgrad.viz.layout.place import settle
 from tensorgrad.viz.layout.route import bands, put, route, simplify
 from tensorgrad.viz.layout.spine import main_path
-from tensorgrad.viz.layout.strands import Strands, thread
+from tensorgrad.viz.layout.strands import Strands, bends, thread
 
 __all__ = ["Arranged", "Box", "Group", "Link", "Place", "arrange"]
 
@@ -45,8 +45,8 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link], groups: Sequence[Group]
     rows = order_rows(cells, strands, tree, main)
     left, right = extents(cells, strands)
     lines = with_edges(rows, left, right, strands, tree)
-    segments = from_centres(cells, strands)
-    x = settle(lines, straight_lines(lines, strands, segments, main), segments, pinned)
+    segments = from_centres(cells, strands, tree)
+    x = settle(lines, straight_lines(lines, strands, tree, segments, main), segments, pinned)
     down = bands(cells, strands, tree, x)
     places = put(cells, strands, x, down)
     ways = route(cells, strands, x, down, places)
@@ -75,7 +75,7 @@ def extents(cells: Cells, strands: Strands) -> tuple[list[float], list[float]]:
     return left, right
 
 
-def from_centres(cells: Cells, strands: Strands) -> list[Segment]:
+def from_centres(cells: Cells, strands: Strands, tree: Tree) -> list[Segment]:
     """Return the lines between rows, with how far from the x of their ends they end."""
 
     def off(box: int) -> float:
@@ -84,7 +84,10 @@ def from_centres(cells: Cells, strands: Strands) -> list[Segment]:
         head = cells.boxes[cells.head[cells.of[box]]]
         return cells.side[box] * ((head.width + cells.boxes[box].width) / 2 + BOX_GAP)
 
-    return [(upper, lower, off(s), off(t), weight or LEAST_WEIGHT) for upper, lower, s, t, weight in strands.segments]
+    return [
+        (upper, lower, off(s), off(t), LEAST_WEIGHT if bends(upper, lower, strands, tree) else weight or LEAST_WEIGHT)
+        for upper, lower, s, t, weight in strands.segments
+    ]
 
 
 def from_origin(

@@ -12,7 +12,7 @@ from itertools import pairwise
 from tensorgrad.viz.layout.cells import Tree
 from tensorgrad.viz.layout.crossings import Rows
 from tensorgrad.viz.layout.data import BOX_GAP, LINE_GAP, PAD
-from tensorgrad.viz.layout.strands import Strands
+from tensorgrad.viz.layout.strands import Strands, bends
 
 Segment = tuple[int, int, float, float, float]  # upper, lower, how far from their centres it ends, weight
 
@@ -71,12 +71,13 @@ def edge_gap(a: int, b: int, n: int) -> float:
 
 
 def straight_lines(
-    lines: Lines, strands: Strands, segments: Sequence[Segment], main: set[tuple[int, int]]
+    lines: Lines, strands: Strands, tree: Tree, segments: Sequence[Segment], main: set[tuple[int, int]]
 ) -> list[int]:
     """Return the block of each cell, point and edge: what one vertical line joins, by the number of its uppermost.
 
     Lines are made straight in turn, the main path first, then what joins two points, then the heaviest and those
     nearest to the middle of the others at their ends: where they cross no edge of a group and no straight line.
+    What leads to a point in a group from outside is straight on the main path alone.
     """
     total = lines.n + 2 * len(strands.first)
     place = [0] * total
@@ -90,7 +91,8 @@ def straight_lines(
         upper, lower, from_centre, to_centre, _ = segment
         ups[lower].append(place[upper])
         downs[upper].append(place[lower])
-        if not from_centre and not to_centre:
+        bent = (upper, lower) not in main and bends(upper, lower, strands, tree)
+        if not from_centre and not to_centre and not bent:
             per_gap[strands.row[upper]].append(segment)
     for ends in (ups, downs):
         for near in ends:

@@ -42,6 +42,12 @@ class Strands:
         return points[::-1]
 
 
+def bends(upper: int, lower: int, strands: Strands, tree: Tree) -> bool:
+    """Whether a line passes the edge of a group to a point in it: it bends there, for the group not to be as wide."""
+    common = tree.common(strands.group[upper], strands.group[lower])
+    return any(i >= strands.cells and strands.group[i] != common for i in (upper, lower))
+
+
 def spans(group: list[int], row: list[int], tree: Tree) -> tuple[list[int], list[int]]:
     """Return the first and last row of each group; last is below 0 for one without cells."""
     first = [1 << 60] * len(tree.groups)

@@ -123,7 +123,7 @@ function histograms(item, card, state) {
     card.stats && (card.stats.classes ? [plural(card.stats.classes, "value")] : [`μ ${card.stats.short[0]}  σ ${card.stats.short[1]}`, `σ ${card.stats.short[1]}`])));
   const came = gradientOf(item, state.step);
   if (card.gradient && came === "all") {
-    parts.push(...small(card.gradient, "gradient", right, false, [card.kind === "parameter" ? `norm ${card.gradient.norm}` : `rms ${card.gradient.rms}`]));
+    parts.push(...small(card.gradient, "gradient", right, false, [card.gradient.size === 1 ? `∂ = ${card.gradient.mean}` : card.kind === "parameter" ? `norm ${card.gradient.norm}` : `rms ${card.gradient.rms}`]));
   } else {
     const words = { never: "no gradient", all: "not held", none: "no gradient yet", some: `${arrivedOf(item, state.step)} paths` }[came];
     parts.push(label(words, "small", right, 62, HALF, { tone: "soft" }));

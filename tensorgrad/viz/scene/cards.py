@@ -83,10 +83,12 @@ def value_rows(card: Card) -> list[Row]:
 
 
 def gradient_bars(card: Card) -> list[Row]:
-    """Return the histogram of a card's gradient; nothing if it is not known."""
+    """Return the histogram of a card's gradient, or the number that it is; nothing if it is not known."""
     s = card.gradient
     if s is None or s.size < 1:
         return []
+    if s.size == 1 and s.counts:  # of one number the sign is told, too
+        return [(Text("∂ℒ", GRADIENT, 10, bold=True), Text(f"= {short_number(s.mean, 4)}", SLATE, 10, mono=True))]
     return [bars_row(s, "∂ℒ", GRADIENT, f"rms {brief(s.rms)}" if s.counts else "no finite value")]
 
 
@@ -167,8 +169,10 @@ def gradient_rows(card: Card, detail: str, path: str, _role: str) -> list[Row]:
     title = elide(f"{before}{sign}{name}", 60)
     rows: list[Row] = [(Text(title, TITLES["gradient"], 13, bold=True),), shape_row(card)]
     s = card.gradient
-    if detail != "shapes" and s is not None and s.size:
+    if detail != "shapes" and s is not None and s.size > 1:
         rows.append(bars_row(s, "∂ℒ", GRADIENT, f"norm {brief(s.norm)}" if s.counts else "no finite value"))
+    elif detail != "shapes":
+        rows += gradient_bars(card)
     return rows + ratio_rows(card)
 
 

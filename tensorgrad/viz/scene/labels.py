@@ -16,6 +16,7 @@ FIRST = {"if", "1"}  # roles of a first argument that an edge names; of later on
 SIZE = 9.5
 BAND = 64.0  # things are looked for in bands of this height
 TITLE_IN, TITLE_DOWN, TITLE_HIGH = 14.0, 6.0, 18.0  # where the title of a scope is in its box
+TITLE_STEP = 24.0  # from one place that is tried for it to the next
 NEEDED = 26.0  # length of an upright piece of an edge that has room for words beside it
 
 Point = tuple[float, float]
@@ -59,7 +60,13 @@ def title_place(place: Place, title: Row, crowd: Crowd) -> tuple[float, Row]:
     top, bottom = place.y + TITLE_DOWN, place.y + TITLE_DOWN + TITLE_HIGH
     for row in (title, title[:1]):
         width = row_width(row)
-        for x in (place.x + TITLE_IN, max(place.x + place.width - TITLE_IN - width, place.x + TITLE_IN)):
+        first = place.x + TITLE_IN
+        last = max(place.x + place.width - TITLE_IN - width, first)
+        for x in (
+            first,
+            last,
+            *[first + step * TITLE_STEP for step in range(1, int((last - first) // TITLE_STEP) + 1)],
+        ):
             if crowd.free((x - 4, top, x + width + 4, bottom)):
                 crowd.add((x, top, x + width, bottom))
                 return round(x, 1), row
@@ -75,7 +82,7 @@ def edge_labels(
         words = edge_words(edge, cards)
         if not words:
             continue
-        sign = len(words) == 1  # as "−", which is easily overlooked
+        sign = len(words) == 1 and not words.isalnum()  # as "−", which is easily overlooked
         text = Text(words, SLATE if sign else GREY, 13 if sign else SIZE, mono=True, bold=sign)
         for (x, y), (x2, y2) in pairwise(points[::-1]):
             if x != x2 or abs(y2 - y) < NEEDED:
@@ -100,7 +107,8 @@ def edge_words(edge: Edge, cards: dict[str, Card]) -> str:
     if source.kind in LEAVES and (edge.argument, edge.role) in USUAL:
         named = False
     role = elide(edge.role, 16) if named else ""
-    shape = "×".join("?" if n is None else str(n) for n in source.shape) if source.shape != target.shape else ""
+    sizes = "×".join("?" if n is None else str(n) for n in source.shape) if source.shape != target.shape else ""
+    shape = f"[{sizes}]" if len(source.shape) == 1 and sizes else sizes  # a number alone says which argument it is
     shape = shape if source.kind in ("op", "module") and len(shape) <= 20 else ""
     times = f"×{edge.count}" if edge.count > 1 else ""
     return " ".join(filter(None, [role, shape, times and f"({times})"]))

@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.layout import Place
+from tensorgrad.viz.layout import Arranged, Place
 from tensorgrad.viz.scene.cards import GRADIENT, GREY, SLATE
 from tensorgrad.viz.scene.labels import Crowd, crowded, edge_labels, title_place
 from tensorgrad.viz.scene.looks import looks, sizes
@@ -87,7 +88,8 @@ def stage(ir: GraphIR) -> Scene:
     titles = {scope.id: title_row(scope) for scope in ir.scopes}
     places = arranged(ir, sizes(shown), {id: row_width(row) + 28 for id, row in titles.items()})
     note = origin_note(ir)
-    width = max(places.width + (BETWEEN + note.look.width if note else 0.0), READABLE)
+    aside = BETWEEN + free_from(note, places) if note else 0.0
+    width = max(places.width, aside + note.look.width if note else 0.0, READABLE)
     header, top = header_rows(ir, width)
     panel = diagnosis(ir, width)
     panels = [Placed("diagnosis", MARGIN, MARGIN + top, panel)] if panel else []
@@ -109,7 +111,7 @@ def stage(ir: GraphIR) -> Scene:
     around = frames(ir, titles, groups, crowd)
     bottom = places.height + down
     if note:
-        placed, connector = beside_card(note, boxes, places.width + right + BETWEEN)
+        placed, connector = beside_card(note, boxes, aside + right, down)
         panels.append(placed)
         routes += connector
         bottom = max(bottom, placed.y + note.look.height)
@@ -186,11 +188,32 @@ def at_side(point: Point, place: Place) -> bool:
     return min(abs(point[0] - place.x), abs(point[0] - place.x - place.width)) < 0.1
 
 
-def beside_card(note: Note, boxes: dict[str, Place], x: float) -> tuple[Placed, list[Route]]:
-    """Return a note beside a card, to the right of the drawing, and the line between them if nothing is in its way."""
+def note_top(note: Note, card: Place, top: float) -> float:
+    """Return where a note begins that has its middle on the row of its card, but does not reach above the drawing."""
+    return max(card.y + card.height / 2 - note.look.height / 2, top)
+
+
+def free_from(note: Note, places: Arranged) -> float:
+    """Return how far the drawing reaches to the right where a note stands beside its card."""
+    top = note_top(note, places.boxes[note.card], 0.0)
+    bottom = top + note.look.height
+    rights = [
+        place.x + place.width
+        for place in (*places.boxes.values(), *places.groups.values())
+        if place.y < bottom + BELOW and place.y + place.height > top - BELOW
+    ]
+    for way in places.links:
+        for (x, y), (x2, y2) in pairwise(way):
+            if min(y, y2) < bottom + BELOW and max(y, y2) > top - BELOW:
+                rights.append(max(x, x2))
+    return max(rights)
+
+
+def beside_card(note: Note, boxes: dict[str, Place], x: float, top: float) -> tuple[Placed, list[Route]]:
+    """Return a note beside a card, from x on and not above `top`, and the line between them if it crosses none."""
     card = boxes[note.card]
     middle = card.y + card.height / 2
-    placed = Placed("note", x, max(middle - note.look.height / 2, MARGIN), note.look)
+    placed = Placed("note", x, note_top(note, card, top), note.look)
     blocked = any(p.x > card.x and p.y < middle < p.y + p.height for id, p in boxes.items() if id != note.card)
     level = placed.y + PAD_Y < middle < placed.y + note.look.height - PAD_Y
     if blocked or not level:

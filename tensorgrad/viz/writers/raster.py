@@ -24,7 +24,7 @@ def to_png(svg: str, scale: float = 2.0) -> bytes:
     """
     if find_spec("resvg_py") is None:
         raise RuntimeError(
-            'a .png file needs the rasterizer resvg-py, which is not installed: pip install resvg-py, '
+            "a .png file needs the rasterizer resvg-py, which is not installed: pip install resvg-py, "
             'or write .save("graph.svg"), which needs nothing'
         )
     width, height = size(svg)

@@ -70,8 +70,12 @@ def figures(card: Card) -> str:
     if not value and card.stats is not None:
         value = f"v {bars(card.stats)}"
     gradient = "" if card.gradient is None or card.kind == "loss" else f"∂ {bars(card.gradient)}"
-    size = f"  {short_figure(card.gradient.rms)}" if gradient and card.gradient is not None else ""
-    return "  ".join(filter(None, [value, gradient])) + size
+    if gradient and card.gradient is not None and card.gradient.counts:
+        alone = card.gradient.size == 1  # its sign is told, too
+        gradient = (
+            f"∂ = {short_number(card.gradient.mean, 4)}" if alone else f"{gradient}  {short_figure(card.gradient.rms)}"
+        )
+    return "  ".join(filter(None, [value, gradient]))
 
 
 def bars(stats: Stats) -> str:
