@@ -212,6 +212,12 @@ def test_a_function_of_plain_arrays_is_drawn_with_gradients_of_its_inputs():
     np.testing.assert_allclose(a.gradient.norm, np.hypot(3, 5))
 
 
+def test_a_number_beside_an_array_is_a_setting():
+    ir = draw(lambda x, n: np.sum(x) * int(n), np.ones(3), 2.0).ir
+    assert [card.title for card in ir.cards if card.kind == "input"] == ["x"]
+    assert by_title(draw(lambda a: a * a, 3.0).ir)["a"].kind == "input"
+
+
 def test_the_function_is_run_once_where_something_requires_a_gradient():
     runs = []
     w = tg.tensor([2.0], requires_grad=True)

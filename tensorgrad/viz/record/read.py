@@ -19,8 +19,9 @@ from tensorgrad.viz.facts.formulas import formula, work_name
 from tensorgrad.viz.facts.stats import stats
 from tensorgrad.viz.ir import Card, Detail, Edge, GraphIR, Kept, Kind, Line, Stats
 from tensorgrad.viz.record import held
+from tensorgrad.viz.record.inputs import start_of
 from tensorgrad.viz.record.ops import argument_roles, family
-from tensorgrad.viz.record.run import Run, start_of
+from tensorgrad.viz.record.run import Run
 from tensorgrad.viz.record.scopes import by_calls, by_names
 from tensorgrad.viz.words import call_note, params_note, short_dtype, short_number
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.record.run import Call
+from tensorgrad.viz.record.calls import Call
 
 
 def by_calls(ir: GraphIR, calls: list[Call], where: dict[str, int], outside: set[str]) -> GraphIR:
