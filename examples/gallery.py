@@ -1,7 +1,7 @@
-"""Draw six networks, some of them ill, in every view: pictures to look at, and pages to explore.
+"""Draw seven networks, some of them ill, in every view: pictures to look at, and pages to explore.
 
-The network of the README, a residual net, an attention block, a recurrent net over 20 steps, a chain of 50 layers whose
-gradient vanishes, and a softmax that overflows. Each function is ordinary NumPy; `tg.draw` runs it once.
+The network of the README, a residual net, an attention block, a recurrent net over 20 steps, a chain of 50 layers and a
+net of sigmoids whose gradients vanish, and a softmax that overflows. Each is ordinary NumPy; `tg.draw` runs it once.
 """
 
 import math
@@ -131,6 +131,30 @@ def chain(rng: np.random.Generator) -> Drawn:
     return deep, (normal(rng, 32, 16),)
 
 
+def sigmoids(rng: np.random.Generator) -> Drawn:
+    """Return a net whose first layer is dead, and whose sigmoids let little of the gradient through."""
+
+    class Net(tg.nn.Module):
+        def __init__(self) -> None:
+            self.stem = tg.nn.Linear(64, 64, activation="relu", rng=rng)
+            self.stem.bias.data = self.stem.bias.data - 4.2
+            self.body = [tg.nn.Linear(64, 64, activation="sigmoid", init="xavier", rng=rng) for _ in range(5)]
+            self.head = tg.nn.Linear(64, 10, rng=rng)
+
+        def forward(self, x: Any) -> Any:
+            x = self.stem(x)
+            for layer in self.body:
+                x = layer(x)
+            return self.head(x)
+
+    net = Net()
+
+    def step(x: Any, y: Any) -> Any:
+        return tg.nn.cross_entropy(net(x), y)
+
+    return step, (rng.standard_normal((256, 64)), rng.integers(0, 10, 256))
+
+
 def overflow(rng: np.random.Generator) -> Drawn:
     """Return a softmax written as in a textbook, which overflows."""
     w = weight(rng, "w", 32, 10)
@@ -146,7 +170,7 @@ def overflow(rng: np.random.Generator) -> Drawn:
     return step, (normal(rng, 64, 32, scale=60.0), rng.integers(0, 10, 64))
 
 
-NETWORKS = {f.__name__: f for f in (mlp, residual, attention, recurrent, chain, overflow)}
+NETWORKS = {f.__name__: f for f in (mlp, residual, attention, recurrent, chain, sigmoids, overflow)}
 
 
 def draw(name: str, folder: Path, seed: int) -> dict[str, Any]:
@@ -158,7 +182,7 @@ def draw(name: str, folder: Path, seed: int) -> dict[str, Any]:
             graph = tg.draw(step, *inputs, view=view, detail="full" if view == "backward" else "stats")
             graph.save(folder / f"{name}_{view}.svg")
             figures[view] = {"cards": len(graph.ir.cards), "findings": len(graph.ir.findings)}
-        graph = tg.draw(step, *inputs, depth=0)
+        graph = tg.draw(step, *inputs, depth=1)
         graph.save(folder / f"{name}_folded.svg")
         figures["folded"] = {"cards": len(graph.ir.cards), "findings": len(graph.ir.findings)}
         page = tg.draw(step, *inputs, detail="full")

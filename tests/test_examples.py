@@ -103,7 +103,7 @@ def test_mnist_draws_losses_digits_and_graph(mnist_run):
     assert mnist_run.pictures() == {"mnist_3v7_loss.png", "mnist_3v7_digits.png"}
     for ending in ("svg", "html"):
         text = (mnist_run.out / f"mnist_3v7_graph.{ending}").read_text(encoding="utf-8")
-        for word in ("affine + relu", "layers.0", "weight", "bias", "binary_cross_entropy"):
+        for word in ("affine + relu", "layers.0", "weight", "bias", "cross_entropy"):
             assert word in text
 
 
@@ -650,7 +650,7 @@ def test_laplace_precision_is_the_hessian_where_the_network_fits(module):
     np.testing.assert_allclose(precision, hessian, rtol=1e-9, atol=1e-9 * np.abs(hessian).max())
 
 
-# Pictures of six networks
+# Pictures of seven networks
 
 
 def test_the_gallery_draws_every_view_of_its_networks(tmp_path):

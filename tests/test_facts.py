@@ -15,7 +15,7 @@ from scipy import special
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.autograd import backpropagate, history, match, start
+from tensorgrad.autograd import history, match
 from tensorgrad.op import OPS
 from tensorgrad.testing.calls import calls
 from tensorgrad.trace import trace
@@ -25,6 +25,7 @@ from tensorgrad.viz.facts.health import examine
 from tensorgrad.viz.facts.stats import BINS, LARGE, stats
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Stats
 from tensorgrad.viz.record.read import read
+from tensorgrad.viz.record.run import run
 
 NUMBERS = ["?", "i1", "u8", "i8", "f2", "f4", "f8", "g", "F", "D"]
 
@@ -400,25 +401,9 @@ BOUNDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 def examined(f):
     """Return the graph of what a function returns, with statistics of all values and gradients, and its health."""
-    with trace(), np.errstate(all="ignore"):
-        loss = f()
-    nodes = history(loss.node)[::-1]
-    values = {s: a for n in nodes for s, a in zip(n.inputs, n.args, strict=True) if s is not None}
-    values[loss.node] = loss._data
-    constants = {f"n{i}_{k}": a for i, n in enumerate(nodes) for k, a in enumerate(n.args) if n.inputs[k] is None}
     with np.errstate(all="ignore"):
-        gradients = backpropagate(loss.node, start(loss, None, False), wanted=set(nodes))
-    cards = []
-    by_id = {f"n{i}": node for i, node in enumerate(nodes)}
-    for card in (ir := read(loss)).cards:
-        if card.id not in by_id:
-            cards.append(replace(card, stats=stats(constants[card.id])))
-            continue
-        node = by_id[card.id]
-        bounds = BOUNDS.get(node.op.name.rpartition(" + ")[2]) if node.op else None
-        gradient = stats(gradients[node]) if node in gradients else None
-        cards.append(replace(card, stats=stats(values[node], bounds), gradient=gradient))
-    return examine(replace(ir, cards=cards))
+        done = run(f, ())
+        return examine(read(done.y, run=done, detail="stats"))
 
 
 RNG = np.random.default_rng(0)
@@ -538,7 +523,7 @@ def test_weights_behind_which_all_is_dead_get_no_gradient():
     layers, loss = mlp("relu", "he", 2)
     layers[-1].weight.data = np.zeros((64, 10))
     (cut,) = examined(loss).findings
-    assert (cut.level, cut.words) == ("low", "no gradient arrives") and "by weight, which is all 0: as meant" in cut.why
+    assert (cut.level, cut.words) == ("low", "no gradient arrives") and "weight, which is all 0: as meant" in cut.why
 
 
 def test_large_weights_saturate_tanh():
@@ -642,3 +627,51 @@ def test_a_hundred_thousand_steps_are_examined():
     edges = [Edge(f"n{i}", f"n{i + 1}", 0) for i in range(100_000)]
     edges += [Edge("n0", f"n{i}", 1) for i in range(2, 100_001)]
     assert examine(GraphIR(cards, edges)).findings
+
+
+def test_a_mask_with_infinity_is_meant_and_what_comes_of_it_has_the_blame():
+    w, x = tg.tensor(np.eye(4), requires_grad=True, name="w"), np.arange(12.0).reshape(3, 4)
+
+    def attention(mask):
+        return np.sum(tg.nn.softmax(np.where(mask, (x @ w) @ x.T, -np.inf), axis=-1) @ x)
+
+    assert tg.draw(lambda: attention(np.tril(np.ones((3, 3), bool)))).ir.findings == []
+    with np.errstate(invalid="ignore"):
+        (found,) = tg.draw(lambda: attention(np.tril(np.ones((3, 3), bool), -1))).ir.findings
+    assert found.words == "origin: 3 nan of 9"
+    assert "everything is -inf" in found.why
+
+
+def test_weights_that_are_transposed_or_scaled_before_make_a_layer():
+    rng = np.random.default_rng(0)
+    weights = [tg.tensor(rng.standard_normal((8, 8)) * 0.1, requires_grad=True, name=f"w{i}") for i in range(6)]
+
+    def network(x):
+        for w in weights:
+            x = tg.nn.sigmoid(x @ (0.5 * w).T)
+        return np.sum(x) + 1e-9 * sum(np.sum(w**2) for w in weights)
+
+    (found,) = tg.draw(network, rng.standard_normal((5, 8))).ir.findings
+    assert (found.level, found.words) == ("bad", "vanishing gradient")
+
+
+def test_a_parameter_is_called_by_its_path_once():
+    model = tg.nn.MLP([4, 3, 1], rng=0)
+    (found,) = tg.draw(lambda: np.mean(model(np.full((5, 4), -1.0)) * 0 + model.layers[1].bias)).ir.findings
+    assert "mlp.layers.0.layers.0" not in found.why
+
+
+def test_missing_data_that_is_left_out_is_no_concern_and_a_nan_behind_a_mask_is():
+    w = tg.tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+    x = np.array([1.0, np.nan, 2.0])
+    assert tg.draw(lambda x: np.nansum(w + x), x).ir.findings == []
+    assert tg.draw(lambda x: np.sum(np.where(np.isnan(x), 0.0, w)), x).ir.findings == []
+    with np.errstate(all="ignore"):
+        hidden = tg.draw(lambda x: np.sum(np.where(x < 0, 0.0, np.sqrt(w * x))), np.array([1.0, -1.0, 2.0]))
+    assert [found.level for found in hidden.ir.findings] == ["bad"]
+
+
+def test_findings_begin_with_names_as_they_are_written():
+    with np.errstate(all="ignore"):
+        found = tg.draw(lambda x: np.sum(np.exp(x)), np.array([1.0, 800.0])).ir.findings[0]
+    assert found.why.startswith("x is up to 800, but exp overflows float64")

@@ -451,8 +451,15 @@ def test_links_of_impossible_weight_are_refused(weight):
 
 
 def test_groups_of_impossible_size_are_refused():
-    with pytest.raises(ValueError, match="group 'g' needs a title and a width from 0 on, got -1, 0"):
+    with pytest.raises(ValueError, match="group 'g' needs a title, a width and a foot from 0 on, got -1, 0 and 0"):
         arrange([Box("x", 50, 20, "g")], [], [Group("g", title=-1)])
+
+
+def test_a_group_keeps_room_at_its_top_and_at_its_foot():
+    drawing = arrange([Box("x", 50, 20, "g")], [], [Group("g", title=30, foot=50)])
+    box, group = drawing.boxes["x"], drawing.groups["g"]
+    assert box.y - group.y >= 30
+    assert group.y + group.height - (box.y + box.height) >= 50
 
 
 # Size

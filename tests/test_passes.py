@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats
+from tensorgrad.viz.ir import Card, Edge, Finding, GraphIR, Kept, Line, Scope, Stats, counted
 from tensorgrad.viz.passes import (
     backward,
     both,
@@ -665,7 +665,7 @@ def test_a_graph_does_not_differ_from_itself(ir):
     assert sound(same)
     assert [replace(card, findings=()) for card in ir.cards] == same.cards
     assert same.findings == []
-    assert same.notes[-1] == f"{len(ir.cards)} cards as before, 0 changed, 0 added, 0 removed"
+    assert same.notes[-1] == f"{counted(len(ir.cards), 'card')} as before, 0 changed, 0 added, 0 removed"
 
 
 @many

@@ -212,6 +212,12 @@ def test_a_function_of_plain_arrays_is_drawn_with_gradients_of_its_inputs():
     np.testing.assert_allclose(a.gradient.norm, np.hypot(3, 5))
 
 
+def test_a_number_beside_an_array_is_a_setting():
+    ir = draw(lambda x, n: np.sum(x) * int(n), np.ones(3), 2.0).ir
+    assert [card.title for card in ir.cards if card.kind == "input"] == ["x"]
+    assert by_title(draw(lambda a: a * a, 3.0).ir)["a"].kind == "input"
+
+
 def test_the_function_is_run_once_where_something_requires_a_gradient():
     runs = []
     w = tg.tensor([2.0], requires_grad=True)
@@ -428,3 +434,260 @@ def test_a_checkpointed_function_is_one_step():
     w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
     ir = draw(lambda: tg.checkpoint(lambda v: np.exp(v) * v)(w).sum()).ir
     assert by_title(ir)["w"].gradient is not None
+
+
+# What a function is given, and how it is written
+def kinds(ir):
+    return {card.title: card.kind for card in ir.cards if card.kind not in ("op", "loss")}
+
+
+def test_parameters_of_a_module_that_a_function_is_given_are_parameters():
+    model, x = tg.nn.Linear(4, 2, rng=0), data()[0]
+    ir = draw(lambda model, x: np.mean(model(x) ** 2), model, x).ir
+    assert kinds(ir) == {"weight": "parameter", "bias": "parameter", "x": "input"}
+    assert "10 parameters" in ir.summary()
+    assert {tuple(scope_titles(ir, card)) for card in ir.cards if card.kind == "parameter"} == {("model",)}
+
+
+@pytest.mark.parametrize("name", ["w", None])
+def test_tensors_in_a_container_that_a_function_is_given_are_parameters(name):
+    p = {"w": tg.tensor(np.ones((4, 2)), requires_grad=True, name=name)}
+    ir = draw(lambda p, x: np.mean((x @ p["w"]) ** 2), p, data()[0]).ir
+    assert kinds(ir) == {name or "p['w']": "parameter", "x": "input"}
+
+
+def test_a_tensor_without_a_name_that_a_function_is_given_by_itself_is_an_input():
+    t = tg.tensor(np.linspace(0, 1, 4)[:, None], requires_grad=True)
+    assert kinds(draw(lambda t: np.sum(np.sin(t)), t).ir) == {"t": "input"}
+
+
+def test_weights_that_are_returned_beside_the_loss_are_no_result():
+    w = tg.tensor([2.0], requires_grad=True, name="w")
+    assert draw(lambda x: (np.sum(w * x), w), np.ones(1)).ir.cards[-1].title == "sum"
+
+
+def test_a_view_of_an_input_has_its_name_and_other_views_of_the_same_memory_do_not():
+    table, w = np.arange(30.0).reshape(10, 3), tg.tensor(np.ones(3), requires_grad=True, name="w")
+    ir = draw(lambda x: np.sum(x[1:] @ w) + np.sum(w @ x.T) + np.sum(table[5:] @ w), table[:5]).ir
+    assert kinds(ir) == {"w": "parameter", "part of x": "input", "view of x": "input", "constant": "constant"}
+
+
+def test_an_index_that_equals_two_inputs_is_drawn_once():
+    w, mask = tg.tensor(np.ones(3), requires_grad=True, name="w"), np.array([True, False, True])
+    ir = draw(lambda a, b: np.sum(w[a]) + np.sum(w[b]), mask, mask.copy()).ir
+    for step in [card for card in ir.cards if card.title == "getitem"]:
+        assert [edge.argument for edge in ir.edges if edge.target == step.id] == [0, 1]
+
+
+def test_a_forward_that_goes_on_with_that_of_its_base_class_is_one_call():
+    class Doubled(tg.nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * 2.0
+
+    model = Doubled(4, 3, rng=0)
+    assert [scope.title for scope in draw(lambda x: np.sum(model(x)), data()[0]).ir.scopes] == ["model"]
+
+
+def test_a_partial_a_wrapper_and_an_object_are_called_as_what_they_call():
+    from functools import partial, wraps
+
+    def energy(x, k):
+        return np.sum(np.exp(x * k))
+
+    @wraps(energy)
+    def timed(*args):
+        return energy(*args)
+
+    class Energy:
+        def __call__(self, x):
+            return np.sum(np.exp(x))
+
+    for f, inputs, title in (
+        (partial(energy, k=2.0), (np.ones(3),), "energy"),
+        (partial(partial(timed), np.ones(3)), (np.ones(3),), "energy"),
+        (Energy(), (np.ones(3),), "Energy"),
+    ):
+        ir = draw(f, *inputs).ir
+        assert (ir.title, ir.scopes) == (title, [])
+
+
+@pytest.mark.parametrize("pictured", [lambda f: draw(f()), lambda f: draw(f)])
+def test_hooks_of_parameters_take_part_in_the_gradients_of_either_picture(pictured):
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    w.register_hook(lambda g: 3 * g)
+    np.testing.assert_allclose(by_title(pictured(lambda: np.sum(w * w)).ir)["w"].gradient.norm, 3 * np.hypot(2, 4))
+
+
+# What is not known
+def test_a_picture_of_a_function_says_which_values_it_has_not():
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    (note,) = draw(lambda: np.sum(tg.checkpoint(lambda v: np.exp(v) * v)(w))).ir.notes
+    assert note.startswith("the values of 1 of 3 arrays are not held")
+    assert "tg.checkpoint" in note
+
+
+def test_values_that_a_pass_within_the_function_let_go_of_are_said_to_be_gone():
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+
+    def step(x):
+        loss = np.sum(np.exp(w * x))
+        loss.backward()
+        return loss
+
+    notes = draw(step, np.ones(2)).ir.notes
+    assert any("values of 3 of 4 arrays are not held, for backward() has let go of them" in note for note in notes)
+
+
+class Foreign(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array type that is not NumPy's."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __array_ufunc__(self, ufunc, method, *args, **params):
+        return Foreign(getattr(ufunc, method)(*(a.held if isinstance(a, Foreign) else a for a in args), **params))
+
+    def __array_function__(self, fn, types, args, params):
+        out = fn(*(a.held if isinstance(a, Foreign) else a for a in args), **params)
+        return Foreign(np.asarray(out)) if isinstance(out, np.ndarray | np.generic) else out
+
+
+def test_of_arrays_of_another_type_no_more_is_said_than_that_they_are_not_looked_at():
+    w = tg.tensor(Foreign(np.ones(3)), requires_grad=True, name="w")
+    x = Foreign(np.ones(3))
+    ir = draw(lambda x: np.sum(w * x), x).ir
+    assert kinds(ir) == {"w": "parameter", "x": "input"}
+    assert ir.notes == ["no statistics of arrays of type Foreign: their elements are not looked at"]
+    assert draw(np.sum(w * x)).ir.notes == ir.notes
+
+
+def test_gradients_in_grad_are_shown_and_told_of_where_a_pass_fails():
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    loss = np.sum(w * w)
+    loss.backward(retain_graph=True)
+    w.data = w.data + 1
+    ir = draw(loss).ir
+    np.testing.assert_allclose(by_title(ir)["w"].gradient.norm, np.hypot(2, 4))
+    assert any(note.startswith("no gradients but those in .grad: the data of 'w' was replaced") for note in ir.notes)
+
+
+def test_cost_of_which_a_part_is_not_known_is_said_to_be_at_least_so_much():
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    known, checkpointed = np.sum(np.exp(w)), np.sum(tg.checkpoint(np.exp)(w))
+    assert "· 4 FLOP forward" in draw(known).ir.summary()
+    assert "· at least 2 FLOP forward" in draw(checkpointed).ir.summary()
+
+
+# What is asked of it
+@pytest.mark.parametrize("option", ["view", "detail", "engine"])
+@pytest.mark.parametrize("value", [3, ["stats"], np.array(["stats", "full"]), {}])
+def test_an_option_that_is_none_is_refused_by_name(option, value):
+    with pytest.raises(ValueError, match=f"draw: {option}="):
+        draw(tg.tensor([1.0], requires_grad=True).sum(), **{option: value})
+
+
+def test_focus_finds_cards_of_folded_modules_and_of_the_backward_view(tmp_path):
+    model, x = tg.nn.MLP([4, 3, 1], rng=0), data()[0]
+    folded = draw(lambda x: np.sum(model(x)), x, depth=0).focus("model", 1)
+    assert [card.title for card in folded.ir.cards] == ["x", "model", "sum"]
+    assert {card.title for card in folded.whole.cards} == {"x", "affine + relu", "affine", "sum", "weight", "bias"}
+    back = draw(lambda x: np.sum(model(x)), x, view="both").focus("∂ℒ/∂bias", 1)
+    for graph in (folded, back):
+        graph.save(tmp_path / "graph.html")
+
+
+def test_what_is_no_name_and_no_graph_is_refused():
+    graph = draw(tg.tensor([1.0], requires_grad=True, name="w").sum())
+    with pytest.raises(TypeError, match="a string; got int"):
+        graph.focus(3)
+    with pytest.raises(TypeError, match="another graph, which tg.draw made; got NoneType"):
+        graph.diff(None)
+
+
+def test_thousands_of_inputs_that_choose_elements_take_no_time():
+    from time import perf_counter
+
+    w = tg.tensor(np.ones((4, 2)), requires_grad=True, name="w")
+    places = [np.array([i % 4, (i + 1) % 4]) for i in range(1500)]
+    before = perf_counter()
+    draw(lambda places: sum(np.sum(w[i]) for i in places), places, detail="shapes")
+    assert perf_counter() - before < 5  # a second; comparing each with each takes ten times as long
+
+
+def test_a_graph_says_which_depth_shows_all_of_it():
+    w = tg.tensor([1.0], requires_grad=True, name="w")
+
+    def deeper(x, n):
+        return x if n == 0 else next_one(x * w, n - 1)
+
+    def next_one(x, n):
+        return deeper(x + 1.0, n)
+
+    start = lambda x: np.sum(deeper(x, 120))  # noqa: E731  # has no name
+    (note,) = (note for note in draw(start, np.ones(1)).ir.notes if "depth=" in note)
+    deepest = int(note.partition("depth= to choose, depth=")[2].split()[0])
+    assert deepest > 99
+    assert all(card.kind != "module" for card in draw(start, np.ones(1), depth=deepest).ir.cards)
+
+
+@pytest.mark.parametrize("f", [np.sort, np.median, lambda x: np.quantile(x, [0.25, 0.5]), lambda x: np.partition(x, 1)])
+def test_what_sorts_is_drawn(f):
+    graph = draw(lambda x: np.sum(f(x)), np.array([[3.0, 1.0], [2.0, 5.0]]))
+    assert graph.ir.cards[-1].value == np.sum(f(np.array([[3.0, 1.0], [2.0, 5.0]])))
+    assert "order=i64" in str(graph)
+
+
+def test_every_op_is_drawn_with_its_gradients(all_calls):
+    for call in {call.op.name: call for call in all_calls}.values():
+        drawn_with_gradients(call)
+
+
+def drawn_with_gradients(call):
+    """Draw a call of an op, and compare its gradients with those of a pass."""
+
+    def f(*arrays):
+        found = call(*arrays)
+        return sum(np.sum(np.real(y)) for y in (found if isinstance(found, tuple | list) else [found]))
+
+    with np.errstate(all="ignore"):
+        arrays = [tg.tensor(array, requires_grad=True, name=f"a{i}") for i, array in enumerate(call.values())]
+        y = f(*arrays)
+        if not isinstance(y, tg.Tensor) or y.node is None:
+            return
+        graph = draw(f, *arrays, detail="full")
+    assert str(graph)
+    assert type(graph.ir).from_json(graph.ir.to_json()) == graph.ir
+    given = {card.name: card.gradient for card in graph.ir.cards if card.kind == "parameter"}
+    for name, gradient in zip([f"a{i}" for i in range(len(arrays))], tg.gradients(y, arrays), strict=True):
+        if given.get(name) is not None and np.isfinite(gradient).all():
+            np.testing.assert_allclose(given[name].norm, np.linalg.norm(gradient), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", ".a", "a.", "a..b", " . "])
+def test_names_of_dots_alone_are_drawn(name):
+    p, q = (tg.tensor(np.ones(3), requires_grad=True, name=name) for _ in range(2))
+    for graph in (draw((p * q).sum()), draw(lambda: (p * q).sum())):
+        assert "<svg" in graph._repr_svg_()
+        assert all(scope.id != scope.parent for scope in graph.ir.scopes)
+
+
+def test_what_two_steps_of_a_folded_function_keep_is_counted_once():
+    weights = [tg.tensor(np.full((8, 8), 0.1), requires_grad=True, name=f"w{i}") for i in range(5)]
+
+    def network(x):
+        for w in weights:
+            x = np.tanh(x @ w)
+        return x
+
+    x = np.ones((2, 8))
+    whole, folded = (draw(lambda: np.sum(network(x)), depth=depth, view="both").ir for depth in (99, 0))
+    arrays = 6 * 2 * 8 * 8 + 4 * 8 * 8 * 8  # x and what each layer gives; all weights but the first
+    assert f"{arrays / 1024:.3g} KiB kept" in whole.summary()
+    assert f"{arrays / 1024:.3g} KiB kept" in folded.summary()
+
+
+def test_what_rules_read_in_place_of_a_result_is_counted_as_kept():
+    logits, labels = tg.tensor(np.ones((64, 5)), requires_grad=True, name="z"), np.zeros(64, int)
+    step = draw(tg.nn.cross_entropy(logits, labels)).ir.cards[-1]
+    assert step.kept[-1].bytes == tg.nn.cross_entropy(logits, labels).node.out.nbytes == 64 * 5 * 8
+    assert step.kept[-1].what != "result"

@@ -142,9 +142,14 @@ def params_note(params: dict[str, Any]) -> str:
             words.append(f"[{', '.join(map(short_value, parts))}]")
         elif name == "path":
             words.append(path_note(value))
-        elif value is not None and value is not False and name not in NOT_SHOWN and (name, value) != ("order", "C"):
+        elif value is not None and value is not False and name not in NOT_SHOWN and not usual(name, value):
             words.append(f"{name}={short_value(value)}")
     return ", ".join(words)
+
+
+def usual(name: str, value: Any) -> bool:
+    """Whether a parameter is the order of elements that NumPy takes anyway; that of a sort is an array."""
+    return name == "order" and isinstance(value, str) and value == "C"
 
 
 def path_note(path: tuple[tuple[Any, dict[str, Any]], ...]) -> str:
@@ -155,7 +160,7 @@ def path_note(path: tuple[tuple[Any, dict[str, Any]], ...]) -> str:
     """
     words = []
     for fn, params in path:
-        shown = {name: value for name, value in params.items() if value is not None and (name, value) != ("order", "C")}
+        shown = {name: value for name, value in params.items() if value is not None and not usual(name, value)}
         if "index" in params:
             words.append(params_note(params))
         else:

@@ -32,6 +32,8 @@ def flops(op: Op, shapes: Sequence[Any], out_shape: Any, params: dict[str, Any])
     >>> flops(OPS[np.exp], ((128, 32),), (128, 32), {})
     4096
     """
+    if op.vjps == ():  # a checkpoint, which runs a function
+        return None
     if op.elementwise:
         return 0 if op.name in UNTOUCHED else sized(out_shape)
     if op.of is not None:  # a product, and an activation of its result

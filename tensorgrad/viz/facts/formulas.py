@@ -104,13 +104,19 @@ once = lru_cache(maxsize=4096)(lines)
 
 def worked(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Noted]:
     """Return what the rules of an op read in place of its result: written out, and by the name that they give it."""
-    assert op.work is not None and not isinstance(op.vjps, Each)
-    name = next(rule for rule in op.vjps if rule is not None).__code__.co_varnames[1].strip("_")
+    assert op.work is not None
+    name = work_name(op)
     try:
         work = op.work(*arrays, **params)
         return [work, Noted(ast.Name(name), work.form)]
     except Exception:  # as in `line`
         return [Noted(ast.Name(name), None)]
+
+
+def work_name(op: Op) -> str:
+    """Return what the rules of an op call the array that they read in place of its result."""
+    assert not isinstance(op.vjps, Each)
+    return next(rule for rule in op.vjps if rule is not None).__code__.co_varnames[1].strip("_")
 
 
 def line(name: str, shape: Shape | None, ways: Sequence[Callable[[], Any]], called: str, read: Sequence[str]) -> str:

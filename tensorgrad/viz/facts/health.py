@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tensorgrad.viz.facts.layers import along_layers, feeds_weights, without_gradient
-from tensorgrad.viz.facts.origins import Found, Wiring, given, in_gradients, in_parameters, in_values, short, wiring
+from tensorgrad.viz.facts.origins import (
+    Found,
+    Wiring,
+    begun,
+    given,
+    in_gradients,
+    in_parameters,
+    in_values,
+    short,
+    wiring,
+)
 from tensorgrad.viz.ir import Card, Finding, GraphIR, Level
 
 ROWS = 32  # a unit that is 0 in fewer rows may be alive: a fair coin shows 32 times the same side once in 4e9
@@ -27,8 +37,7 @@ RANK: dict[Level, int] = {"bad": 0, "low": 1, "note": 2}
 def examine(ir: GraphIR) -> GraphIR:
     """Return the graph with what was found about its health, on its cards and, causes only, in a list, worst first.
 
-    The graph is a forward one, with statistics; where these are missing, nothing is found.   A parameter that has
-    statistics of values and gradient gets their ratio.
+    The graph is a forward one, with statistics; where these are missing, nothing is found.
     """
     if all(card.stats is None and card.gradient is None for card in ir.cards):
         return ir
@@ -67,12 +76,9 @@ def alike(causes: list[Finding]) -> list[Finding]:
 
 
 def examined(card: Card, found: list[Finding]) -> Card:
-    """Return a card with its findings, worst first, and its ratio."""
+    """Return a card with its findings, worst first."""
     findings = tuple(sorted(dict.fromkeys([*card.findings, *found]), key=lambda finding: RANK[finding.level]))
-    ratio = card.ratio
-    if ratio is None and card.kind == "parameter" and card.stats and card.gradient and card.stats.norm:
-        ratio = card.gradient.norm / card.stats.norm
-    return card if findings == card.findings and ratio == card.ratio else replace(card, findings=findings, ratio=ratio)
+    return card if findings == card.findings else replace(card, findings=findings)
 
 
 def in_card(card: Card, graph: Wiring) -> Iterator[Found]:
@@ -92,8 +98,8 @@ def in_card(card: Card, graph: Wiring) -> Iterator[Found]:
         if share > SATURATED:
             level = "bad" if share > MOST_SATURATED else "low"
             yield card.id, Finding(level, f"{percent(share)} saturated", why_saturated(card, graph), card.id), True
-    if card.kind == "parameter" and len(card.shape) > 1 and card.gradient and stats.norm:
-        ratio = card.gradient.norm / stats.norm
+    if card.kind == "parameter" and len(card.shape) > 1 and card.ratio is not None:
+        ratio = card.ratio
         words = [f"gradient {short(ratio)}× the weights"]
         if ratio > LARGE_STEP:
             why = (
@@ -134,7 +140,7 @@ def why_saturated(card: Card, graph: Wiring) -> str:
     last = card.title.rpartition(" + ")[2]
     slope = f"There the slope is below {ENDS[last]}, so hardly any gradient passes. " if last in ENDS else ""
     range_of = given(graph.arguments(card), graph) if last == card.title else ""
-    before = f"{range_of[0].upper()}{range_of[1:]}. " if range_of else ""
+    before = f"{begun(range_of)}. " if range_of else ""
     return f"{slope}{before}Cure: smaller weights, as of init='xavier', or a normalised input."
 
 

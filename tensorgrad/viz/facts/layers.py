@@ -46,8 +46,10 @@ def is_layer(card: Card, graph: Wiring) -> bool:
 
 
 def has_weights(card: Card, graph: Wiring) -> bool:
-    """Whether a step multiplies by a parameter of two axes or more."""
-    return card.family != "view" and any(a.kind == "parameter" and len(a.shape) > 1 for a in graph.arguments(card))
+    """Whether a step multiplies by a parameter of two axes or more, as it is or in another form."""
+    if card.family == "view" or card.id in graph.weights:
+        return False
+    return any(a.id in graph.weights and len(a.shape) > 1 for a in graph.arguments(card))
 
 
 def feeds_weights(card: Card, graph: Wiring) -> bool:
@@ -161,4 +163,5 @@ def why_cut(cut: tuple[Card, Card] | None, graph: Wiring) -> str:
         if factor.stats and factor.stats.size == factor.stats.zeros:
             meant = ": as meant, if it has just begun there" if factor.kind == "parameter" else ""
             return f"{step.title} multiplies by {graph.name(factor)}, which is all 0{meant}."
-    return f"{step.title} gets a gradient and passes none on to {graph.name(before)}, as a relu that is 0 throughout."
+    how = "which it overwrites" if step.title == "write" else "as a relu that is 0 throughout"
+    return f"{step.title} gets a gradient and passes none on to {graph.name(before)}, {how}."

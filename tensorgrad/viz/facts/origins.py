@@ -21,7 +21,7 @@ INVERSE: dict[str, np.ufunc] = {  # of functions that overflow: of the largest n
     "sinh": np.arcsinh,
     "cosh": np.arccosh,
 }
-INFINITE = re.compile(r"\binf\b")  # as an argument that is a number
+INFINITE, TOLD = re.compile(r"\binf\b"), re.compile(r"\b(inf|nan)\b")  # arguments that are numbers
 Found = tuple[str, Finding, bool]  # id of the card, what is wrong, and whether it is a cause
 
 
@@ -33,6 +33,7 @@ class Wiring:
     paths: dict[str, str]  # what the names in a scope begin with, by its id
     into: dict[str, list[Edge]]
     out: dict[str, list[Edge]]
+    weights: set[str]  # ids of parameters, and of what is made of a single one, like w.T or 0.1 * w, but a look-up
 
     def arguments(self, card: Card) -> list[Card]:
         """Return the cards of what a step reads."""
@@ -65,7 +66,11 @@ def wiring(ir: GraphIR) -> Wiring:
         if edge.kind == "value":
             into[edge.target].append(edge)
             out[edge.source].append(edge)
-    return Wiring(cards, ir.paths(), into, out)
+    weights = {card.id for card in ir.cards if card.kind == "parameter"}
+    for card in ir.cards:
+        if len(into[card.id]) == 1 and into[card.id][0].source in weights and card.title != "getitem":
+            weights.add(card.id)
+    return Wiring(cards, ir.paths(), into, out, weights)
 
 
 def lost(stats: Stats | None) -> bool:
@@ -92,23 +97,36 @@ def in_values(ir: GraphIR, graph: Wiring) -> Iterator[Found]:
     """Yield where values are NaN or infinite: first made, or brought, and then passed on.
 
     Where values are not known, what goes in is taken for what comes out. Infinities that have gone before the end, as
-    those of a mask behind a softmax, do no harm: they are noted, or, where a step made them, of low concern.
+    those of a mask behind a softmax, do no harm: they are noted, or, where a step made them, of low concern. So is nan,
+    if it is in no gradient either.
     """
     tainted: dict[str, bool] = {}
+    meant: set[str] = (
+        set()
+    )  # infinities that a step was told to put there, as into a mask, and what they make of others
     for card in ir.cards:
-        before = any(tainted[edge.source] for edge in graph.into[card.id])
-        tainted[card.id] = lost(card.stats) if card.stats is not None else before
+        before = [edge.source for edge in graph.into[card.id] if tainted[edge.source]]
+        tainted[card.id] = lost(card.stats) if card.stats is not None else bool(before)
+        told = INFINITE.search(card.note) or (before and meant.issuperset(before))
+        if told and not (card.stats and card.stats.nans):
+            meant.add(card.id)
     last = ir.cards[-1]
     harmless = not tainted[last.id]
+    derived = [card.gradient for card in ir.cards if card.gradient is not None]
+    left_out = harmless and bool(derived) and not any(map(lost, derived))  # nan, as by np.nansum
     origins: set[str] = set()  # what they are called
     for card in ir.cards:
         if card.stats is None or not lost(card.stats):
             continue
-        made = card.kind in ("op", "loss", "module") and not INFINITE.search(card.note)  # a mask with -inf is meant
-        gone = harmless and not card.stats.nans
+        before = [edge.source for edge in graph.into[card.id] if tainted[edge.source]]
+        if card.stats.nans:
+            before = [id for id in before if id not in meant]  # out of these, the step made nan
+        made = card.kind in ("op", "loss", "module") and card.id not in meant
+        made = made and not (harmless and TOLD.search(card.note))
+        gone = left_out if card.stats.nans else harmless or (card.id in meant and last.id not in meant)
         level: Level = "bad" if not gone else "low" if made else "note"
         words = amount(card.stats)
-        if any(tainted[edge.source] for edge in graph.into[card.id]):
+        if before:
             words += f", from {min(origins)}" if card is last and len(origins) == 1 else ""
             yield card.id, Finding("note" if gone else "bad", words, card=card.id), False
             continue
@@ -145,7 +163,7 @@ def how_made(card: Card, graph: Wiring) -> str:
         top = arguments[0].stats
         what = f"{card.title} overflows {dtype} above {edge:.3g}"
         return sentence(
-            f"{graph.name(arguments[0])} is up to {top.greatest:.3g}, but {what}" if top else what, "", cure
+            "", f"{graph.name(arguments[0])} is up to {top.greatest:.3g}, but {what}" if top else what, cure
         )
     return sentence(what, given(arguments, graph), cure)
 
@@ -207,8 +225,18 @@ def how_steep(card: Card, behind: list[Card], graph: Wiring) -> str:
 def sentence(what: str, details: str, cure: str = "") -> str:
     """Return what happened, in detail, and what to do."""
     text = f"{what}: {details}" if what and details else what or details
-    text = f"{text[0].upper()}{text[1:]}. " if text else ""
+    text = f"{text[0].upper()}{text[1:]}" if what else begun(text)
+    text = f"{text}. " if text else ""
     return f"{text}{'Cure: ' if cure else ''}{cure}".strip().replace("\n  ", " ")
+
+
+def begun(text: str) -> str:
+    """Return the ranges of `given` as a sentence begins: names of the user's stay as they are.
+
+    >>> begun("the result of matmul is 0 to 1"), begun("x is 0 to 1")
+    ('The result of matmul is 0 to 1', 'x is 0 to 1')
+    """
+    return f"{text[0].upper()}{text[1:]}" if text.startswith(("the result of ", "constant is ")) else text
 
 
 def short(x: float) -> str:

@@ -61,9 +61,10 @@ def nest(groups: Sequence[Group]) -> tuple[Tree, dict[str, int]]:
         raise ValueError(f"groups need different ids, not empty, got {preview([group.id for group in groups])}")
     inside: dict[str, list[Group]] = {}
     for group in groups:
-        if not (0 <= group.title < math.inf and 0 <= group.width < math.inf):
+        if not all(0 <= size < math.inf for size in (group.title, group.width, group.foot)):
             raise ValueError(
-                f"group {group.id!r} needs a title and a width from 0 on, got {group.title}, {group.width}"
+                f"group {group.id!r} needs a title, a width and a foot from 0 on, got {group.title}, {group.width} "
+                f"and {group.foot}"
             )
         if group.parent and group.parent not in by_id:
             raise ValueError(f"group {group.id!r} lies in {group.parent!r}, which is not among the groups")

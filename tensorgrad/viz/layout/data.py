@@ -41,13 +41,14 @@ class Group:
     """A rectangle around boxes and other groups.
 
     parent: id of the group around it, "" for none.   title: height kept free at the top.
-    width: what it must at least have, like that of its title.
+    width: what it must at least have, like that of its title.   foot: height kept free at the bottom.
     """
 
     id: str
     parent: str = ""
     title: float = 24
     width: float = 0
+    foot: float = 0
 
 
 @dataclass(frozen=True, slots=True)

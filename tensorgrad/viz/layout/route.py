@@ -52,7 +52,7 @@ def bands(cells: Cells, strands: Strands, tree: Tree, x: Sequence[float]) -> Ban
         if last < 0:
             continue
         over[g] += tree.groups[g].title + PAD / 2
-        under[g] += PAD
+        under[g] += tree.groups[g].foot + PAD
         begin[first] = max(begin[first], over[g])
         end[last] = max(end[last], under[g])
         if p and strands.first[p] == first:

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats
+from tensorgrad.viz.ir import Card, Finding, GraphIR, Stats, counted
 from tensorgrad.viz.passes.fold import fresh
 from tensorgrad.viz.words import short_number, short_shape
 
@@ -55,7 +55,7 @@ def diff(before: GraphIR, after: GraphIR) -> GraphIR:
     lost = [replace(edge, source=a, target=b) for edge, a, b in ends if a in gone or b in gone]
     edges = [*after.edges, *lost]
     words = (
-        f"{len(pairs) - changed:,} cards as before, {changed:,} changed, {added:,} added, {removed:,} removed"
+        f"{counted(len(pairs) - changed, 'card')} as before, {changed:,} changed, {added:,} added, {removed:,} removed"
         f"{wired_anew(before, after, stands)}"
     )
     found = [replace(finding, card=card.id) for card in cards for finding in card.findings]

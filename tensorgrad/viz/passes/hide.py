@@ -112,7 +112,9 @@ def near(centre: Collection[str], onwards: Mapping[str, Iterable[str]], steps: i
     return found
 
 
-def bordered(card: Card, before: Mapping[str, list[str]], behind: Mapping[str, list[str]], shown: set[str]) -> Card:
+def bordered(
+    card: Card, before: Mapping[str, list[str]], behind: Mapping[str, list[str]], shown: Collection[str]
+) -> Card:
     """Return the card with a note of how many of its arguments and uses are not shown."""
     words = [card.note]
     for cut, noun in ((before, "argument"), (behind, "use")):

@@ -35,7 +35,7 @@ def module(id: str, scope: Scope, cards: Sequence[Card], output: Card) -> Card:
         stats=output.stats,
         gradient=output.gradient,
         ratio=ratio(cards),
-        kept=kept(item for card in cards for item in card.kept),
+        kept=kept(cards),
         flops=sum(known) if known else None,
         line=next((card.line for card in steps or folded if card.line is not None), None),
         findings=findings(cards),
@@ -65,10 +65,15 @@ def ratio(cards: Iterable[Card]) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def kept(items: Iterable[Kept]) -> tuple[Kept, ...]:
-    """Return what is kept by name, or all of it in one if these are many names."""
+def kept(cards: Iterable[Card]) -> tuple[Kept, ...]:
+    """Return what is kept by name, or all of it in one if these are many names; what several keep, once."""
+    arrays: dict[str, Kept] = {}  # by the card that they are the result of
+    for card in cards:
+        for i, item in enumerate(card.kept):
+            result = card.id if item.what == "result" and card.kind != "module" else ""
+            arrays.setdefault(item.card or result or f"{card.id} {i}", item)
     sizes: dict[str, int | None] = {}
-    for item in items:
+    for item in arrays.values():
         before = sizes.get(item.what)
         sizes[item.what] = before if item.bytes is None else item.bytes + (before or 0)
     if len(sizes) <= MOST_KEPT:

@@ -42,7 +42,9 @@ def tidy(ir: GraphIR, limit: int = LIMIT) -> GraphIR:
         small = in_stretches(small, limit)
         done.append("stretches of steps")
     folded = f": {joined(done)} are folded" if done else ""
-    note = f"{len(ir.cards):,} cards are shown as {len(small.cards):,}{folded}. Pass depth= to choose, depth=99 for all"
+    deep = max(99, max(levels(ir.scopes).values(), default=0) + 1)
+    shown = f"{len(ir.cards):,} cards are shown as {len(small.cards):,}{folded}"
+    note = f"{shown}. Pass depth= to choose, depth={deep} for all"
     return replace(small, notes=[*small.notes, note])
 
 

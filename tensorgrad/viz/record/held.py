@@ -63,7 +63,10 @@ REMEDY = "draw before it, or pass retain_graph=True"
 
 
 def kept(node: Node) -> list[tuple[int, tuple[int, ...], Any]]:
-    """Return what a step keeps for its rules: the place of the argument, or -1 for the result; its shape and dtype."""
+    """Return what a step keeps for its rules: the place of the argument, or -1 for the result; its shape and dtype.
+
+    For -1 it may be what rules want in place of the result.
+    """
     if node.op is None or node.args is None:
         return []
     *arguments, result = node.op.kept(tuple(source is not None for source in node.inputs))
@@ -72,4 +75,5 @@ def kept(node: Node) -> list[tuple[int, tuple[int, ...], Any]]:
         for i, (keep, value) in enumerate(zip(arguments, node.args, strict=True))
         if keep and hasattr(value, "shape") and not isinstance(value, Node)
     ]
-    return found + [(-1, node.shape, node.dtype)] * result
+    made: Any = node.out if node.op.work is not None and hasattr(node.out, "shape") else node
+    return found + [(-1, tuple(made.shape), made.dtype)] * result

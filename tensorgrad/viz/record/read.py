@@ -15,10 +15,11 @@ from tensorgrad.graph import Tensor
 from tensorgrad.node import Leaf, Node
 from tensorgrad.op import Op
 from tensorgrad.viz.facts.cost import flops
-from tensorgrad.viz.facts.formulas import formula
+from tensorgrad.viz.facts.formulas import formula, work_name
 from tensorgrad.viz.facts.stats import stats
 from tensorgrad.viz.ir import Card, Detail, Edge, GraphIR, Kept, Kind, Line, Stats
 from tensorgrad.viz.record import held
+from tensorgrad.viz.record.inputs import start_of
 from tensorgrad.viz.record.ops import argument_roles, family
 from tensorgrad.viz.record.run import Run
 from tensorgrad.viz.record.scopes import by_calls, by_names
@@ -117,7 +118,7 @@ def missing(ir: GraphIR, known: Known, nodes: list[Node]) -> list[str]:
         why = "as no rule reads them: tg.draw(f, *inputs) runs a function and shows all"
     else:
         why = "as of what runs within tg.checkpoint, or in a thread of its own, only what rules read is kept"
-    return [*notes, f"the values of {unknown:,} of {len(ir.cards):,} cards are not held, {why}"]
+    return [*notes, f"the values of {unknown:,} of {len(ir.cards):,} arrays are not held, {why}"]
 
 
 # Cards
@@ -248,7 +249,8 @@ def kept_here(node: Node, drawn: list[str], labels: dict[str, str]) -> Iterator[
     for place, shape, dtype in held.kept(node):
         size = math.prod(shape) * dtype.itemsize if all(isinstance(n, int) for n in shape) else None
         card = "" if place < 0 else drawn[place]
-        yield Kept("result" if place < 0 else labels.get(card, "a constant"), size, card)
+        own = "result" if node.op is None or node.op.work is None else work_name(node.op)
+        yield Kept(own if place < 0 else labels.get(card, "a constant"), size, card)
 
 
 # What is in a card
@@ -271,23 +273,12 @@ def in_params(params: Mapping[str, Any], run: Run | None) -> Iterator[tuple[str,
 
     An index is kept as a copy, which is known by its elements.
     """
-    inputs = [given.array for given in run.inputs] if run else []
-    for name, value in params.items() if inputs else ():
+    for name, value in params.items() if run and run.choosing else ():
         for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, np.ndarray) and item.ndim:
-                same = [array for array in inputs if array is item or chooses_the_same(array, item)]
-                yield from ((name, array) for array in same[:1])  # of equal ones it cannot be told which
-
-
-def chooses_the_same(a: Any, b: Any) -> bool:
-    """Whether two arrays of integers or truth values are equal."""
-    return bool(
-        isinstance(a, np.ndarray)
-        and a.dtype == b.dtype
-        and a.dtype.kind in "biu"
-        and a.shape == b.shape
-        and np.array_equal(a, b)
-    )
+            for array in run.choosing.get(start_of(item), ()) if run and isinstance(item, np.ndarray) else ():
+                if array is item or (item.dtype.kind in "biu" and np.array_equal(array, item)):
+                    yield name, array
+                    break  # of equal ones it cannot be told which
 
 
 def is_array(value: Any) -> bool:

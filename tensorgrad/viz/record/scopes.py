@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from tensorgrad.viz.ir import Card, Edge, GraphIR, Scope
-from tensorgrad.viz.record.run import Call
+from tensorgrad.viz.record.calls import Call
 
 
 def by_calls(ir: GraphIR, calls: list[Call], where: dict[str, int], outside: set[str]) -> GraphIR:
@@ -177,9 +177,11 @@ def prefixes(path: str) -> list[str]:
 
     >>> prefixes("layers.0")
     ['layers', 'layers.0']
+    >>> prefixes(".")  # of a parameter that is called ".."
+    ['.']
     """
     parts = path.split(".") if path else []
-    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+    return list(filter(None, (".".join(parts[: i + 1]) for i in range(len(parts)))))
 
 
 def within(path: str, outer: str) -> bool:

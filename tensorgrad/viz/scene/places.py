@@ -1,10 +1,12 @@
 """Turns a graph into boxes, links and groups, and has them arranged: leaves on the row of what reads them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from tensorgrad.viz.ir import GraphIR
-from tensorgrad.viz.layout import Arranged, Box, Group, Link, arrange
+from tensorgrad.viz.layout import Arranged, Box, Group, Link, Place, arrange
+from tensorgrad.viz.layout.data import PAD
 from tensorgrad.viz.scene.mirror import mirrored
 
 TITLE = 26.0  # height of the strip that a scope's title stands in
@@ -40,18 +42,34 @@ def in_one(ir: GraphIR, sizes: Mapping[str, tuple[float, float]], titles: Mappin
     """Return the arrangement of a graph without halves."""
     sides = beside(ir)
     main = main_path(ir, sides)
-    kinds = {card.id: card.kind for card in ir.cards}
+    leaves = {card.id for card in ir.cards if card.kind in LEAVES or card.kind == "gradient"}
     boxes = [Box(card.id, *sizes[card.id], card.scope, *sides.get(card.id, ())) for card in ir.cards]
-    links = [
-        Link(
-            edge.source,
-            edge.target,
-            STRAIGHT if main.get(edge.source) == edge.target else ASIDE if kinds[edge.source] in LEAVES else USUAL,
-        )
-        for edge in ir.edges
+    weights = [
+        STRAIGHT if main.get(e.source) == e.target else ASIDE if not leaves.isdisjoint((e.source, e.target)) else USUAL
+        for e in ir.edges
     ]
-    groups = [Group(scope.id, scope.parent, TITLE, titles.get(scope.id, 0.0)) for scope in ir.scopes]
-    return arrange(boxes, links, groups)
+    widths = [(scope.id, scope.parent, titles.get(scope.id, 0.0)) for scope in ir.scopes]
+    if ir.view != "backward":
+        links = [Link(e.source, e.target, weight) for e, weight in zip(ir.edges, weights, strict=True)]
+        return arrange(boxes, links, [Group(id, parent, TITLE, width) for id, parent, width in widths])
+    # from below: the lines to one gradient then share their way, as those from one parameter do
+    links = [Link(e.target, e.source, weight) for e, weight in zip(ir.edges, weights, strict=True)]
+    groups = [Group(id, parent, PAD / 2, width, TITLE - PAD / 2) for id, parent, width in widths]
+    return upside_down(arrange(boxes[::-1], links, groups))
+
+
+def upside_down(drawing: Arranged) -> Arranged:
+    """Return a drawing with what was at the bottom at the top, the last box first, and each link from its other end."""
+
+    def flipped(place: Place) -> Place:
+        return replace(place, y=round(drawing.height - place.y - place.height, 2))
+
+    return replace(
+        drawing,
+        boxes={id: flipped(drawing.boxes[id]) for id in reversed(drawing.boxes)},
+        groups={id: flipped(place) for id, place in drawing.groups.items()},
+        links=[[(x, round(drawing.height - y, 2)) for x, y in reversed(way)] for way in drawing.links],
+    )
 
 
 def beside(ir: GraphIR) -> Sides:

@@ -213,7 +213,7 @@ def rendered(ir: GraphIR, ending: str) -> bytes:
     if find_spec("pygraphviz") is None:
         raise RuntimeError(
             f'engine="dot" needs Graphviz for a {ending} file, which was not found: install it, or '
-            'pip install "tensorgrad-engine[dot]", or leave engine= out, or write .save("graph.dot") '
+            'pip install pygraphviz, or leave engine= out, or write .save("graph.dot") '
             "and render it elsewhere"
         )
     try:

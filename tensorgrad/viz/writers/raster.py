@@ -24,7 +24,7 @@ def to_png(svg: str, scale: float = 2.0) -> bytes:
     """
     if find_spec("resvg_py") is None:
         raise RuntimeError(
-            'a .png file needs the rasterizer resvg-py, which is not installed: pip install "tensorgrad-engine[png]", '
+            "a .png file needs the rasterizer resvg-py, which is not installed: pip install resvg-py, "
             'or write .save("graph.svg"), which needs nothing'
         )
     width, height = size(svg)
@@ -52,7 +52,7 @@ def to_pdf(svg: str) -> bytes:
     except (ImportError, OSError) as error:  # OSError: the library is missing
         raise RuntimeError(
             f"a .pdf file needs CairoSVG and the library cairo, which were not found ({error}): "
-            'pip install "tensorgrad-engine[pdf]", or write .save("graph.svg"), which needs nothing'
+            'pip install cairosvg, or write .save("graph.svg"), which needs nothing'
         ) from error
     for fonts, first in ((MONO, "DejaVu Sans Mono"), (SANS, "Helvetica")):  # of a list it takes the first, there or not
         svg = svg.replace(fonts, first)
