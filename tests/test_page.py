@@ -339,6 +339,19 @@ def test_search_marks_matches_opens_scopes_and_counts(reader):
     assert page.inner_text("#found") == "" and "dim" not in named(reader.facts(), "x")["class"]
 
 
+def test_what_is_searched_for_comes_so_near_that_it_can_be_read(reader):
+    page = reader.reads(chain(["tanh"], 200))
+    page.click("#fit")
+    assert "far" in page.get_attribute("#canvas", "class").split()
+    page.fill("#find", "x")
+    page.press("#find", "Enter")
+    assert "far" not in page.get_attribute("#canvas", "class").split()
+    aim = page.locator(".item.aim").bounding_box()
+    canvas = page.locator("#canvas").bounding_box()
+    assert canvas["y"] <= aim["y"]
+    assert aim["y"] + aim["height"] <= canvas["y"] + canvas["height"]
+
+
 @pytest.mark.parametrize("words", ["[128, 32]", "train.py:12", "LINEAR(64", "w1"])
 def test_search_looks_at_shapes_lines_notes_and_names(reader, words):
     page = reader.reads(network())

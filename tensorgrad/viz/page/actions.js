@@ -35,7 +35,7 @@ function select(item, move = false) {
   if (item >= 0) open(item);
   state.selected = item;
   if (item >= 0) state.focus = item;
-  if (move) reveal(item);
+  if (move) approach(item);
   if (item >= 0) sheet(true);
   update();
 }

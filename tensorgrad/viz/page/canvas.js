@@ -1,11 +1,11 @@
 // Moves and scales the drawing: by drag, wheel, pinch, keys and buttons. Only one transformation changes.
 const view = { x: 0, y: 0, k: 1 };
-const LEAST = 0.03, GREATEST = 4, MARGIN = 28;
+const LEAST = 0.03, GREATEST = 4, MARGIN = 28, FAR = 0.42, NEAR = 0.8;
 const canvas = $("canvas"), stage = $("stage"), drawing = $("drawing");
 
 function show() {
   stage.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.k})`;
-  canvas.classList.toggle("far", view.k < 0.42); // small print is not painted where nobody can read it
+  canvas.classList.toggle("far", view.k < FAR); // small print is not painted where nobody can read it
   paintSoon();
 }
 
@@ -49,6 +49,14 @@ function reveal(item) { // moves an item into sight, if it is out of it
   const move = (low, high, size) => (low < gap ? gap - low : high > size ? Math.max(size - high, gap - low) : 0);
   const left = x * view.k + view.x, top = y * view.k + view.y;
   pan(move(left, left + w * view.k, canvas.clientWidth - gap), move(top, top + tall * view.k, canvas.clientHeight - gap - 40));
+}
+
+function approach(item) { // moves an item into sight, and so near that it can be read
+  reveal(item);
+  const box = now.boxes.get(item);
+  if (!box || view.k >= FAR) return;
+  zoom(NEAR / view.k, [(box[0] + box[2] / 2) * view.k + view.x, (box[1] + box[3] / 2) * view.k + view.y]);
+  reveal(item);
 }
 
 const fingers = new Map(); // pointers that are down, and where
