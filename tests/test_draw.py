@@ -344,6 +344,12 @@ def test_deeply_nested_modules_need_no_recursion():
 
 
 # Files
+def test_of_many_arguments_text_mentions_the_first():
+    weights = [tg.tensor([1.0], requires_grad=True, name=f"w{i}") for i in range(40)]
+    row = next(line for line in str(draw(np.concatenate(weights).sum())).splitlines() if "concatenate" in line)
+    assert row.endswith("◂ w7 f64[1]  and 32 more")
+
+
 def test_text_shows_the_main_path_and_other_arguments_behind_it():
     assert str(draw(mlp(), detail="shapes")) == "\n".join(
         [

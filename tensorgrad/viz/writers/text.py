@@ -8,6 +8,7 @@ MARKS = {"parameter": "○", "input": "○", "constant": "○", "op": "●", "lo
 MARKS |= {"rule": "●", "gradient": "○"}
 SIGNS = {"note": "·", "low": "⚠", "bad": "✖"}  # of findings
 STEPS = ("op", "loss", "module", "rule")
+ARGUMENTS = 8  # that a row mentions
 
 
 def to_text(ir: GraphIR) -> str:
@@ -51,7 +52,9 @@ def to_text(ir: GraphIR) -> str:
         shown = list(sources)
         if above in shown:
             shown.remove(above)
-        lines.append(row(card, "  ".join(f"◂ {mention(source)}" for source in shown)))
+        more = [f"and {len(shown) - ARGUMENTS:,} more"] if len(shown) > ARGUMENTS + 1 else []
+        told = shown[:ARGUMENTS] if more else shown
+        lines.append(row(card, "  ".join([*(f"◂ {mention(source)}" for source in told), *more])))
         above = card
     return "\n".join(lines + table(ir, paths) + diagnosis(ir))
 
