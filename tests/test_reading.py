@@ -160,6 +160,18 @@ def test_a_module_without_a_path_is_called_as_the_code_that_calls_it_calls_it():
     assert [scope.title for scope in ir.scopes] == ["Attention", "q", "k"]
 
 
+def test_parameters_of_modules_that_are_used_twice_are_told_apart():
+    D, G = tg.nn.MLP([2, 3, 2], rng=0), tg.nn.MLP([2, 3, 2], rng=1)
+    ir = draw(lambda x: (D(x) + D(G(x)) + G(x)).sum(), np.ones((4, 2))).ir
+    titles = {card.title for card in ir.cards if card.kind == "parameter"}
+    assert {"D.layers.0.weight", "G.layers.0.weight"} <= titles and len(titles) == 8
+    assert ["D (2)", "layers.0"] in [scope_titles(ir, card) for card in ir.cards if card.kind == "op"]
+
+
+def test_functions_that_only_join_or_split_arrays_are_no_scopes():
+    assert draw(lambda x: np.stack(np.split(x, 3)).sum(), np.ones(6)).ir.scopes == []
+
+
 def test_a_module_that_defines_call_itself_is_a_scope():
     class Twice(tg.nn.Module):
         def __init__(self):
@@ -251,7 +263,7 @@ def test_two_results_that_have_nothing_to_do_with_each_other_are_refused_with_th
 
 
 def test_a_function_without_anything_to_derive_is_refused_with_the_cure():
-    with pytest.raises(TypeError, match=r"count returned nothing that depends on .* requires a gradient"):
+    with pytest.raises(TypeError, match=r"count returned a value of type int, which depends on no .* requires"):
 
         def count(x):
             return len(x)

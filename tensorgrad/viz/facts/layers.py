@@ -101,6 +101,8 @@ def why_scaled(card: Card, last: Card, onward: dict[str, Card], graph: Wiring) -
         lines = {step.line.number: f"{step.line.file}:{step.line.number}" for _, step in steps if step.line}
         where = f" ({next(iter(lines.values()))})" if len(lines) == 1 else ""
         more = f", {len(steps)} of them {all_of_them}×" if len(steps) > 1 else ""
+        if abs(total) < 0.05 * len(steps):  # what each does is less than can be told in two digits
+            return f"{text} {cure_of(title, whole > 0)}"
         text += f" Each {title} {verb} it about {each}×{more}{where}."
     return f"{text} {cure_of(title, whole > 0)}"
 
@@ -119,7 +121,7 @@ def cure_of(title: str, shrinks: bool) -> str:
 def place(card: Card, graph: Wiring) -> str:
     """Return where a card is, in a word or two."""
     line = f"{card.line.file}:{card.line.number}" if card.line else "the last layer"
-    return card.name or graph.paths.get(card.scope, line)
+    return card.name or graph.paths.get(card.scope) or line
 
 
 # Gradients that are 0

@@ -1,5 +1,6 @@
 """Notes in which call of a module or function each step of a run is recorded, and what these are called."""
 
+import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,11 @@ DEEPEST = 100  # functions that stand for each other: more stand for themselves
 class Call:
     """A call of a module or function while the picture's function ran."""
 
-    title: str
+    title: str  # of a module: its path
     note: str  # of a module: what it is
     parent: int  # place of the call around it in the list of all; -1 for none
     module: bool
+    use: int = 1  # of a module: the how-manieth call of it this is
     steps: int = 0  # recorded directly in it
 
 
@@ -80,20 +82,17 @@ class Calls(Trace):
             if id(caller) not in self.paths:
                 outer = bound_name(caller, frame) or type(caller).__name__.lower()
                 self.paths |= {key: f"{outer}.{path}" if path else outer for key, path in paths_in(caller).items()}
-            return Call(self.numbered(self.paths[id(caller)]), kind_of(caller), parent, True)
+            path = self.paths[id(caller)]
+            self.uses[path] = self.uses.get(path, 0) + 1
+            return Call(path, kind_of(caller), parent, True, self.uses[path])
         if len(OPS) != self.known:
             self.known = len(OPS)
-            self.composed = {op.forward.__code__ for op in OPS.values() if op.kind == "composite"} | functions_of_nn()
+            self.composed = composed() | functions_of_nn()
         if code in self.composed:
             return Call(code.co_name, "", parent, False)
         if ours or code.co_name.startswith("<") or (code in self.codes and parent < 0):
             return None
         return Call(type(caller).__name__ if code.co_name == "__call__" else code.co_name, "", parent, False)
-
-    def numbered(self, path: str) -> str:
-        """Return a path, and from its second use on which use it is."""
-        self.uses[path] = self.uses.get(path, 0) + 1
-        return path if self.uses[path] == 1 else f"{path} ({self.uses[path]})"
 
 
 def bound_name(module: Any, frame: FrameType) -> str:
@@ -118,6 +117,12 @@ def goes_on(frame: FrameType, module: Any) -> bool:
     """Whether a frame is a method of a base class, called by the one that it is replaced by: `super().forward(x)`."""
     outer = frame.f_back
     return outer is not None and outer.f_code.co_name == frame.f_code.co_name and outer.f_locals.get("self") is module
+
+
+def composed() -> set[CodeType]:
+    """Return the code of the functions that are made of others, but of those that only join or split arrays."""
+    bodies = [op.forward.__code__ for op in OPS.values() if op.kind == "composite"]
+    return {code for code in bodies if os.path.basename(code.co_filename) not in ("joining.py", "parts.py", "shape.py")}
 
 
 def functions_of_nn() -> set[CodeType]:

@@ -12,7 +12,7 @@ import numpy as np
 from tensorgrad.autograd import history
 from tensorgrad.backends import dtype_of, foreign
 from tensorgrad.graph import Tensor
-from tensorgrad.node import Leaf, Node
+from tensorgrad.node import Node
 from tensorgrad.op import Op
 from tensorgrad.viz.facts.cost import flops
 from tensorgrad.viz.facts.formulas import formula, work_name
@@ -70,7 +70,7 @@ def read(
         known.gradients, note = held.gradients(y, nodes, since)
         notes += [note] * bool(note)
         if math.prod(y.shape) != 1 and known.gradients:
-            notes.append(f"the root has shape {y.shape}: gradients are those of the sum of its elements")
+            notes.append(f"the result has shape {y.shape}: gradients are those of the sum of its elements")
     ir = GraphIR([], [], detail=detail)
     ids = {node: f"n{i}" for i, node in enumerate(nodes)}
     constants: dict[int, str] = {}  # by identity: an array used twice is one card
@@ -131,7 +131,8 @@ def leaf_card(id: str, node: Node, known: Known) -> Card:
         known.outside.add(id)
     title = name or ("input" if kind == "input" else "unnamed")
     known.labels[id] = symbol(name or title)
-    return card(id, kind, title, node, name=name, **facts(known, node), **line_of(node, known))
+    made = card(id, kind, title, node, name=name, **facts(known, node), **line_of(node, known))
+    return replace(made, ratio=ratio(made.stats, made.gradient)) if kind == "parameter" else made
 
 
 def read_step(
@@ -218,8 +219,6 @@ def facts(known: Known, node: Node) -> dict[str, Any]:
         bounds = BOUNDS.get(node.op.name.rpartition(" + ")[2]) if node.op else None
         found["stats"] = None if value is None else stats(value, bounds)
         found["gradient"] = stats(known.gradients[node]) if node in known.gradients else None
-        if isinstance(node, Leaf):
-            found["ratio"] = ratio(found["stats"], found["gradient"])
     return found
 
 

@@ -52,23 +52,23 @@ def run(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Run:
     """
     known = argument_names(f, len(inputs))
     made = once(f, inputs, known, lifted=False)
-    if made is None:
+    if not isinstance(made, Run):
         arrays = {path: value.data if isinstance(value, Tensor) else value for path, value in leaves(inputs)}
         arrays = {path: value for path, value in arrays.items() if np.asarray(value).dtype.kind in "fc"}
         data = {path: value for path, value in arrays.items() if hasattr(value, "shape")}  # numbers are settings
         lifted = {path: tensor(value, requires_grad=True) for path, value in (data or arrays).items()}
-        made = once(f, replaced(inputs, lifted), known, lifted=True) if lifted else None
-    if made is None:
+        made = once(f, replaced(inputs, lifted), known, lifted=True) if lifted else made
+    if not isinstance(made, Run):
         raise TypeError(
-            f"there is no graph to draw: {name_of(called_by(f)[-1])} returned nothing that depends on a tensor that "
-            "requires a gradient, nor on a floating input. Pass the arrays it computes with, or make its weights with "
-            "tg.tensor(..., requires_grad=True)"
+            f"there is no graph to draw: {name_of(called_by(f)[-1])} returned {made}, which depends on no tensor that "
+            "requires a gradient, nor on a floating input. Pass the arrays it computes with, 3.0 in place of 3, or "
+            "make its weights with tg.tensor(..., requires_grad=True)"
         )
     return made
 
 
-def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str], *, lifted: bool) -> Run | None:
-    """Return what a function does, if its result depends on something that requires a gradient.
+def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str], *, lifted: bool) -> Run | str:
+    """Return what a function does; what its result is, in a word, if it depends on nothing that requires a gradient.
 
     lifted: whether leaves among the inputs are there for the picture only.
     """
@@ -88,13 +88,13 @@ def once(f: Callable[..., Any], inputs: tuple[Any, ...], known: list[str], *, li
     tensors = {t.node: t for _, t in leaves(out) if isinstance(t, Tensor) and t.node is not None}
     tensors = {node: t for node, t in tensors.items() if node.seq < since} or tensors  # weights are no result
     if not tensors:
-        return None
+        return "None" if out is None else f"a value of type {type(out).__name__}"
     name = name_of(called_by(f)[-1])
     newest = min(tensors, key=lambda node: node.seq)  # numbers of nodes count down
     if not tensors.keys() <= set(history(newest, since=since)):
         raise ValueError(
             f"{name} returned {len(tensors)} tensors, of which none came of all the others: draw one of them, "
-            "as in tg.draw(lambda *inputs: f(*inputs)[0], ...)"
+            "as in tg.draw(lambda *inputs: f(*inputs)[0], ...), or by its key"
         )
     made = Run(tensors[newest], name if name != "<lambda>" else "", since, calls.calls, calls.where)
     for path, value in leaves(inputs):

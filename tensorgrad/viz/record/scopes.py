@@ -27,6 +27,7 @@ def by_calls(ir: GraphIR, calls: list[Call], where: dict[str, int], outside: set
     scopes: list[Scope] = []
     paths: list[str] = []
     parents: list[int] = []  # of scopes
+    uses: list[int] = []
     for i, call in enumerate(calls):
         outer = shown[call.parent] if call.parent >= 0 else -1
         if total[i] < (1 if call.module else 2):
@@ -34,9 +35,11 @@ def by_calls(ir: GraphIR, calls: list[Call], where: dict[str, int], outside: set
             continue
         above = next((p for p in around(outer, parents) if within(call.title, paths[p]) and paths[p]), None)
         title = call.title if above is None else call.title[len(paths[above]) + 1 :] or call.title
+        title += f" ({call.use})" * (call.use > 1 and (above is None or uses[above] != call.use))
         shown.append(len(scopes))
         parents.append(outer)
         paths.append(call.title)
+        uses.append(call.use)
         within_scope = f"s{outer}" if outer >= 0 else ""
         scopes.append(Scope(f"s{len(scopes)}", title, "module" if call.module else "function", call.note, within_scope))
     home = {id: shown[place] for id, place in where.items()}
@@ -48,12 +51,14 @@ def by_calls(ir: GraphIR, calls: list[Call], where: dict[str, int], outside: set
         if card.id not in home:
             places = {home[id] for id in users.get(card.id, ())}
             home[card.id] = -1 if card.id in outside else common(places, parents)
-    cards = [
-        replace(card, scope=f"s{home[card.id]}", title=short(card, paths[home[card.id]]))
-        if home[card.id] >= 0
-        else card
-        for card in ir.cards
-    ]
+    cards: list[Card] = []
+    for card in ir.cards:
+        here = home[card.id]
+        if card.kind == "parameter" and users.get(card.id):
+            reader = home[users[card.id][0]]
+            card = replace(card, title=full(card.title, paths[reader] if reader >= 0 else ""))
+        title = short(card, paths[here]) if here >= 0 else card.title
+        cards.append(replace(card, title=title, scope=f"s{here}" if here >= 0 else ""))
     return replace(ir, cards=cards, scopes=counted(scopes, cards))
 
 
@@ -77,6 +82,16 @@ def common(scopes: set[int], parents: list[int]) -> int:
             break
         both = level[0]
     return both
+
+
+def full(name: str, path: str) -> str:
+    """Return the name of a parameter that is read in the module at `path`, with all of that.
+
+    >>> full("layers.0.weight", "net.layers.0"), full("w", "net")
+    ('net.layers.0.weight', 'w')
+    """
+    prefix, _, last = name.rpartition(".")
+    return f"{path}.{last}" if prefix and path.endswith(f".{prefix}") else name
 
 
 def short(card: Card, path: str) -> str:
