@@ -18,6 +18,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from _graph import write_graph
 from _options import options, write_json
 
 import tensorgrad as tg
@@ -175,6 +176,7 @@ def main() -> None:
     draw_loss(history, args.out / "cifar_loss.png")
     draw_images(X_test, y_test, correct, np.random.default_rng(args.seed), args.out / "cifar_images.png")
     print(f"pictures: {args.out / 'cifar_images.png'}, {args.out / 'cifar_loss.png'}")
+    write_graph(args.out / "cifar_graph", model, X[:128] - mean, y[:128])
     write_json(args.json, {"accuracy": accuracy, "epochs": epochs, "loss": history.loss})
 
 

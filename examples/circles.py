@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from _graph import write_graph
 from _options import options, write_json
 from sklearn.datasets import make_circles
 
@@ -172,6 +173,7 @@ def main() -> None:
 
     draw(model, X, y, rows, published, args.out / "circles.png")
     print(f"picture: {args.out / 'circles.png'}")
+    write_graph(args.out / "circles_graph", model, X, y)
     columns = dict(zip(("iteration", "cost", "accuracy"), map(list, zip(*rows, strict=True)), strict=True))
     write_json(args.json, {**columns, "parameters": {name: array.tolist() for name, array in parameters.items()}})
 

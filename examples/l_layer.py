@@ -13,6 +13,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from _graph import write_graph
 from _options import options, write_json
 from sklearn.datasets import load_breast_cancer
 
@@ -145,6 +146,7 @@ def main() -> None:
     print(f"still on the plateau of {plateau:.4f}, where the answer is always the same: {', '.join(stuck) or 'none'}")
     draw({name: figure["loss"] for name, figure in figures.items()}, plateau, args.out / "l_layer_loss.png")
     print(f"\npicture: {args.out / 'l_layer_loss.png'}")
+    write_graph(args.out / "l_layer_graph", model, X, y)
     write_json(args.json, {"initial_weights": same, "networks": figures})
 
 

@@ -1,7 +1,7 @@
 """Train a 784-7-1 network to tell 3 from 7 on real MNIST, with four optimizers.
 
 It prints a table of accuracies beside the published ones, and writes the loss curves, a page of right and wrong
-digits, and the graph of one training step.
+digits, and the graph of one training step: a picture, and a page to explore it.
 """
 
 import time
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from _graph import write_graph
 from _options import options, write_json
 
 import tensorgrad as tg
@@ -95,8 +96,7 @@ def main() -> None:
 
     draw_losses(histories, args.out / "mnist_3v7_loss.png")
     draw_digits(X_test, y_test, correct, np.random.default_rng(args.seed), args.out / "mnist_3v7_digits.png")
-    loss = tg.nn.binary_cross_entropy(model(X[:128]), y[:128])
-    tg.draw(loss).save(args.out / "mnist_3v7_graph.dot")
+    write_graph(args.out / "mnist_3v7_graph", model, X[:128], y[:128])
     print(f"\npictures: {', '.join(sorted(str(file) for file in args.out.glob('mnist_3v7_*')))}")
     write_json(args.json, figures)
 

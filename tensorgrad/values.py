@@ -13,6 +13,8 @@ from tensorgrad.node import Leaf, Node
 from tensorgrad.op import Each
 from tensorgrad.traps import STILL, made, steep, steeper
 
+IN_DATA = "look at the data before: np.isnan(x).any()"
+IN_LEAF = "it was set, or updated, to nan: look at the data, the lr, and the gradient before"
 FOLDERS = (HERE + "rules", HERE + "nn")  # whose functions consist of steps
 
 
@@ -31,9 +33,9 @@ def look_at_result(node: Node, out: Any, frame: FrameType) -> None:
         if caller(frame).startswith("nan"):
             return  # np.nansum and its like take nan for missing, and leave it out
         source = node.inputs[bringers[0]]
-        cure = "look at the data before: np.isnan(x).any()"
+        cure = IN_DATA
         if isinstance(source, Leaf):
-            cure = "it was set, or updated, to nan: look at the data, the lr, and the gradient before"
+            cure = IN_LEAF
         elif source is not None:
             cure = "it was there before: computed outside of tg.debug(), or in the data"
         raise complaint(node, f"{node.op.name} was given nan, in {origin(source)}", cure, frame=frame)

@@ -34,10 +34,12 @@ def test_examples_in_docstrings_run(name):
     assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
 
 
-@pytest.mark.parametrize("text", ["README.md", "docs/debugging.md", "docs/derivatives.md", "docs/gradient_checks.md"])
+@pytest.mark.parametrize(
+    "text", ["README.md", "docs/debugging.md", "docs/derivatives.md", "docs/gradient_checks.md", "docs/pictures.md"]
+)
 def test_examples_in_texts_run(text):
     result = doctest.testfile(str(ROOT / text), module_relative=False, optionflags=FLAGS, encoding="utf-8")
-    assert result.attempted > 20 and result.failed == 0
+    assert result.attempted > 10 and result.failed == 0
 
 
 def filled(x):

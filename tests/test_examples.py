@@ -20,7 +20,7 @@ import pytest
 import tensorgrad as tg
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-DRAW = ["mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "check_your_backprop"]
+DRAW = ["mnist_3v7", "circles", "l_layer", "cifar_bird_airplane", "check_your_backprop", "gallery"]
 PRINT = ["scipy_minimize", "newton", "pinn", "learn_the_rate", "influence", "laplace"]
 PROGRAMS = DRAW + PRINT
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -44,6 +44,9 @@ class Run:
 
     def pictures(self):
         return {file.name for file in self.out.iterdir() if file.read_bytes().startswith(PNG)}
+
+    def graphs(self):
+        return {file.name for file in self.out.glob("*graph*")}
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +101,10 @@ def test_mnist_is_learnt_by_adam_even_in_a_quick_run(mnist_run):
 
 def test_mnist_draws_losses_digits_and_graph(mnist_run):
     assert mnist_run.pictures() == {"mnist_3v7_loss.png", "mnist_3v7_digits.png"}
-    dot = (mnist_run.out / "mnist_3v7_graph.dot").read_text()
-    assert "digraph" in dot
-    for word in ("relu", "layers.0.weight", "layers.1.bias"):
-        assert word in dot
+    for ending in ("svg", "html"):
+        text = (mnist_run.out / f"mnist_3v7_graph.{ending}").read_text(encoding="utf-8")
+        for word in ("affine + relu", "layers.0", "weight", "bias", "cross_entropy"):
+            assert word in text
 
 
 def textbook_epoch(name, X, y, rng, lr=0.0005, size=128):
@@ -199,6 +202,7 @@ def test_circles_write_columns_parameters_and_a_picture(circles, tmp_path):
     assert shapes == {"W1": (2, 10), "b1": (1, 10), "W2": (10, 5), "b2": (1, 5), "W3": (5, 1), "b3": (1, 1)}
     assert "equal accuracies: 3 of 3" in run.printed
     assert run.pictures() == {"circles.png"}
+    assert run.graphs() == {"circles_graph.svg", "circles_graph.html"}
 
 
 def test_circles_with_another_seed_compare_with_nothing(tmp_path):
@@ -221,6 +225,7 @@ def test_l_layer_starts_from_the_printed_weights_and_learns(tmp_path):
         assert networks[name]["train_accuracy"] > 0.95
         assert networks[name]["test_accuracy"] > 0.9
     assert run.pictures() == {"l_layer_loss.png"}
+    assert run.graphs() == {"l_layer_graph.svg", "l_layer_graph.html"}
 
 
 def test_l_layer_three_layers_learn_in_a_full_run(module):
@@ -369,6 +374,7 @@ def test_cifar_quick_run_writes_figures_and_pictures(folder, tmp_path):
     assert run.figures["epochs"] == len(run.figures["loss"]) == 1
     assert "60 training and 12 test images" in run.printed
     assert run.pictures() == {"cifar_loss.png", "cifar_images.png"}
+    assert run.graphs() == {"cifar_graph.svg", "cifar_graph.html"}
 
 
 def test_cifar_without_data_and_network_says_what_to_put_where(tmp_path):
@@ -642,3 +648,16 @@ def test_laplace_precision_is_the_hessian_where_the_network_fits(module):
     precision = laplace.precision(tg.jacobian(laplace.network)(v, x))
     hessian = tg.hessian(laplace.loss)(v, x, laplace.network(v, x))
     np.testing.assert_allclose(precision, hessian, rtol=1e-9, atol=1e-9 * np.abs(hessian).max())
+
+
+# Pictures of seven networks
+
+
+def test_the_gallery_draws_every_view_of_its_networks(tmp_path):
+    run = Run("gallery", tmp_path)
+    views = ("forward.svg", "backward.svg", "both.svg", "folded.svg")
+    expected = {f"{name}_{view}" for name in ("mlp", "overflow") for view in views}
+    assert expected | {"mlp.html", "mlp.txt", "overflow.html", "overflow.txt"} == {f.name for f in run.out.iterdir()}
+    assert run.figures["mlp"]["forward"]["findings"] == 0
+    assert run.figures["overflow"]["forward"]["findings"] > 0
+    assert "origin" in (run.out / "overflow_forward.svg").read_text(encoding="utf-8")

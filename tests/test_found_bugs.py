@@ -305,3 +305,12 @@ def test_joining_many_tensors_takes_time_in_proportion(monkeypatch):
     np.sum(np.stack(tensors) ** 2).backward()
     assert calls == [2] * 20  # the gradient and the result, not each of the arrays once more
     assert [float(t.grad) for t in tensors] == [2.0 * i for i in range(20)]
+
+
+def test_a_second_backward_after_a_change_of_data_says_what_is_wrong():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    loss = np.exp(w).sum()
+    loss.backward()
+    w.data = w.data + 1
+    with pytest.raises(RuntimeError, match="a second time"):
+        loss.backward()

@@ -4,20 +4,17 @@ import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from shutil import which
 
 import pytest
 
 import _tensorgrad_pytest
 from tensorgrad import autograd
 from tensorgrad.op import Keeps, Op
-from tensorgrad.testing import plugin
 
 pytest_plugins = "pytester"
 
 INSTALLED = any(point.value == "_tensorgrad_pytest" for point in entry_points(group="pytest11"))
 LOADED = () if INSTALLED else ("-p", "_tensorgrad_pytest")
-ENDING = "svg" if which("dot") else "dot"
 
 FAILING = """
 import numpy as np
@@ -82,7 +79,7 @@ def test_loss():
     graphs = drawn(pytester)
     assert list(graphs) == ["test_it.py-test_loss"]
     assert "exp" in graphs["test_it.py-test_loss"] and "tanh" not in graphs["test_it.py-test_loss"]
-    result.stdout.fnmatch_lines(["*- graph of the failure -*", f"*graphs*test_it.py-test_loss-*.{ENDING}"])
+    result.stdout.fnmatch_lines(["*- graph of the failure -*", "*graphs*test_it.py-test_loss-*.svg"])
 
 
 def test_the_innermost_frame_with_a_graph_counts(run, pytester):
@@ -227,18 +224,10 @@ def test_loss():
 """
 
 
-def test_without_graphviz_the_graph_is_written_in_its_language(run, pytester, monkeypatch):
+def test_no_other_program_is_needed_for_the_picture(run, pytester, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    result = run(LOSS, "--tensorgrad-graphs=graphs")
-    assert "digraph" in drawn(pytester)["test_it.py-test_loss"]
-    result.stdout.fnmatch_lines(["*test_it.py-test_loss-*.dot", "*needs Graphviz's program dot*"])
-
-
-def test_a_graph_too_large_to_lay_out_is_written_in_its_language(run, pytester, monkeypatch):
-    monkeypatch.setattr(plugin, "LARGEST_IN_NOTEBOOK", 1)
-    result = run(LOSS, "--tensorgrad-graphs=graphs")
-    assert "digraph" in drawn(pytester)["test_it.py-test_loss"]
-    result.stdout.fnmatch_lines(["*test_it.py-test_loss-*.dot", "*it has 2 steps, which Graphviz would take long*"])
+    run(LOSS, "--tensorgrad-graphs=graphs")
+    assert "<svg" in drawn(pytester)["test_it.py-test_loss"]
 
 
 def test_a_test_fails_as_it_would_if_nothing_can_be_written(run, pytester):
@@ -252,7 +241,7 @@ def test_workers_draw_too(run, pytester):
     pytest.importorskip("xdist")
     result = run(LOSS + LOSS.replace("loss", "other"), "--tensorgrad-graphs=graphs", "-n", "2", apart=True)
     assert list(drawn(pytester)) == ["test_it.py-test_loss", "test_it.py-test_other"]
-    result.stdout.fnmatch_lines(["*- graph of the failure -*", f"*test_it.py-test_*.{ENDING}"])
+    result.stdout.fnmatch_lines(["*- graph of the failure -*", "*test_it.py-test_*.svg"])
 
 
 # Which rules ran

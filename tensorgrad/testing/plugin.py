@@ -11,7 +11,7 @@ import pytest
 from tensorgrad.errors import foreign_to_users
 from tensorgrad.graph import Tensor
 from tensorgrad.testing.rules_run import RulesRun, merged, summary
-from tensorgrad.viz import LARGEST_IN_NOTEBOOK, Graph, draw
+from tensorgrad.viz import Graph, draw
 
 LONGEST = 120  # characters of a test's id in the name of a file
 HEADING = "graph of the failure"
@@ -82,16 +82,10 @@ def last_tensor(error: BaseException) -> Tensor | None:
 
 
 def save(graph: Graph, folder: Path, test: str, when: str | None) -> str:
-    """Write a graph into a file named after a test, and return its path, and what is to be said about it."""
+    """Write a graph into a file named after a test, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     name = file_name(test if when == "call" else f"{test}-{when}")
-    reason = f"it has {len(graph.ir.cards):,} steps, which Graphviz would take long to lay out"
-    if len(graph.ir.cards) <= LARGEST_IN_NOTEBOOK:
-        try:
-            return str(graph.save(folder / f"{name}.svg"))
-        except RuntimeError as error:  # without Graphviz's program
-            reason = str(error)
-    return f"{graph.save(folder / f'{name}.dot')}\n({reason})"
+    return str(graph.save(folder / f"{name}.svg"))
 
 
 def file_name(test: str) -> str:

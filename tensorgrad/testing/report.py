@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from tensorgrad.graph import Tensor
 from tensorgrad.node import Node
-from tensorgrad.viz import Graph
-from tensorgrad.viz.ir import read
+from tensorgrad.viz import Graph, picture
+from tensorgrad.viz.record.read import read
 
 Verdict = Literal["right", "wrong", "inconclusive"]
 
@@ -82,7 +82,7 @@ class Report:
         newest, root = self.steps[0], Tensor()
         kept = newest.op is None or newest.op.work is None  # else what its rules read instead of the result
         root.node, root._data = newest, newest.out if kept else None
-        return Graph(read(root, self.verdicts))
+        return picture(read(root, self.verdicts))
 
 
 class GradientError(AssertionError):

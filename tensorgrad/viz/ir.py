@@ -1,84 +1,166 @@
-"""What a picture is made of: plain data, read once from the recorded nodes; all writers start from it."""
+"""What a picture is made of: plain data with a JSON form. Reading makes it, passes change it, writers show it."""
 
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import numpy as np
+from tensorgrad.viz.words import short_bytes, short_flops
 
-from tensorgrad.autograd import history
-from tensorgrad.backends import dtype_of, foreign
-from tensorgrad.graph import Tensor
-from tensorgrad.node import Node
-from tensorgrad.op import Each, Op
-from tensorgrad.viz.words import call_note, params_note, short_dtype
+VERSION = 2  # of the JSON form: goes up when a reader of the old form would misread the new one
 
-Kind = Literal["parameter", "input", "constant", "op", "loss"]
+Kind = Literal[
+    "parameter",  # a leaf that gets a gradient
+    "input",  # data that enters
+    "constant",  # any other array
+    "op",  # a recorded step
+    "loss",  # the last step, or leaf, if it has one element
+    "module",  # a scope that was folded: stands for all in it
+    "rule",  # in the backward view: what an op's rules compute
+    "gradient",  # in the backward view: what arrives at a parameter
+]
 Family = Literal["linalg", "elementwise", "activation", "reduction", "view", ""]
-
-COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2"}
-ROLES = {
-    "subtract": ("", "−"),
-    "divide": ("", "÷"),
-    "power": ("base", "exponent"),
-    "matmul": ("left", "right"),
-    "where": ("if", "then", "else"),
-}
-MODULES: dict[str, Family] = {
-    "linalg": "linalg",
-    "reduce": "reduction",
-    "shape": "view",
-    "index": "view",
-    "write": "view",
-}
-NAMED: dict[str, Family] = {  # what the file does not tell
-    **dict.fromkeys(["tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softplus"], "activation"),
-    **dict.fromkeys(["softmax", "log_softmax"], "activation"),
-    "affine": "linalg",
-    "logsumexp": "reduction",
-}
+View = Literal["forward", "backward", "both"]
+Detail = Literal["shapes", "stats", "full"]
+Level = Literal["note", "low", "bad"]  # of a finding: grey, amber, red
 
 
-EMPTY: Mapping[Node, str] = {}
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A small map of an array seen as a matrix: means of its cells."""
+
+    rows: int
+    columns: int
+    scale: float  # what 127 stands for
+    cells: tuple[int, ...]  # row by row, from -127 to 127
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What is told of an array's elements. The figures are those of the finite ones, of complex ones their size."""
+
+    size: int
+    mean: float = 0.0
+    deviation: float = 0.0
+    rms: float = 0.0
+    norm: float = 0.0
+    least: float = 0.0
+    greatest: float = 0.0
+    zeros: int = 0
+    nans: int = 0
+    infinities: int = 0
+    classes: int | None = None  # different values, of integers and truth values
+    counts: tuple[int, ...] = ()  # in equal parts from least to greatest; empty if nothing is finite
+    heat: Heat | None = None
+    units: int | None = None  # positions of the last axis, if there are several rows
+    dead: int = 0  # those of them that are 0 in all rows
+    saturated: int | None = None  # elements near an end of the function's range, if it has ends
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the user's."""
+
+    file: str  # without its folder
+    number: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An array that a step keeps for its rules."""
+
+    what: str  # as its card is called in formulas, or "result"
+    bytes: int | None
+    card: str = ""  # id of its card; of the result, and of what has no card, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about the health of a card, in words."""
+
+    level: Level
+    words: str  # short, as on a card: "12 of 64 units dead"
+    why: str = ""  # a sentence or two, with what to do
+    card: str = ""  # id of the card it is about, in the list of all findings
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One box of the picture: a leaf, a constant array, or a recorded step."""
+    """One box of the picture."""
 
     id: str  # by place in topological order: the same graph has the same ids
     kind: Kind
     title: str  # what was called; for the others their name
     name: str  # as given by the user, or ""
-    shape: tuple[Any, ...]  # of numbers; an array type of its own may not know them all
+    shape: tuple[int | None, ...]  # None where an array type of its own does not know
     dtype: str
     bytes: int | None  # None if not all of the shape is known
     note: str = ""  # scalar constants and parameters, as in "× 2.0" or "axis=1"
     family: Family = ""
-    value: Any = None  # the number that the root holds, if it is one
+    scope: str = ""  # id of the innermost scope around it
+    value: float | int | bool | str | None = None  # the number that it holds, if it is one and known
+    stats: Stats | None = None  # of its values
+    gradient: Stats | None = None  # of the root's derivative by it
+    ratio: float | None = None  # of a parameter, or of all in a module: norm of the gradient to norm of the values
+    formula: tuple[str, ...] = ()  # of an op: what its rules compute, a line for each argument
+    kept: tuple[Kept, ...] = ()  # of an op
+    flops: int | None = None  # of an op, forward; None if not known
+    line: Line | None = None
+    findings: tuple[Finding, ...] = ()
     forgotten: int = 0  # constants that a backward pass has let go of
     verdict: str = ""  # of a gradient check: "right", "wrong" or "inconclusive"; "" if there was none
+    stands_for: str = ""  # of a module: id of the scope that was folded
+    count: int = 1  # of a module: steps in it
+    times: int = 1  # of a module: repetitions folded into it
+    parameters: int = 0  # of a module: numbers that are trained
+    of: str = ""  # of a rule or a gradient: id of the card of the forward graph that it belongs to
+    paths: int = 1  # of a rule: gradients that are added up before it
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An argument of a step."""
+    """An argument of a step; in the backward view a gradient on its way."""
 
     source: str
     target: str
     argument: int
     role: str = ""  # what the argument is for, where the order of arguments matters
+    live: bool = True  # whether a gradient comes back this way
+    kind: Literal["value", "gradient", "kept"] = "value"
+    count: int = 1  # edges between the same two that were folded into one
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is drawn as a box around cards: a module, a function, a repetition."""
+
+    id: str
+    title: str  # "fc1", without what is around it
+    kind: Literal["module", "function", "repeat"] = "module"
+    note: str = ""  # "Linear(64 → 32)"
+    parent: str = ""  # id of the scope around it
+    times: int = 1  # of a repetition
 
 
 @dataclass(frozen=True, slots=True)
 class GraphIR:
-    """A graph as data: cards from oldest to newest, the last one being the root, and the edges between them."""
+    """A graph as data: cards in topological order, in the forward view the root last; edges; scopes, outer first."""
 
     cards: list[Card]
     edges: list[Edge]
-    version: int = 1
+    scopes: list[Scope] = field(default_factory=list)
+    view: View = "forward"
+    detail: Detail = "shapes"
+    title: str = ""  # of what is drawn: "mlp", or "loss"
+    notes: list[str] = field(default_factory=list)  # what the picture does not show, and why
+    findings: list[Finding] = field(default_factory=list)  # the worst first; each is on a card, too
+    sources: dict[str, dict[int, str]] = field(
+        default_factory=dict
+    )  # lines by file, those of cards and their neighbours
+    version: int = VERSION
 
     def incoming(self) -> dict[str, list[Edge]]:
         """Return the edges into each card, in the order of its arguments."""
@@ -88,132 +170,107 @@ class GraphIR:
         return into
 
     def summary(self) -> str:
-        """Return the size of the graph in words."""
-        sizes = [math.prod(card.shape) for card in self.cards if card.kind == "parameter"]
-        steps = sum(card.kind in ("op", "loss") for card in self.cards)
-        parameters = (
-            f"{sum(sizes):,} parameter{'s' * (sum(sizes) != 1)} in {len(sizes)} tensor{'s' * (len(sizes) != 1)}"
-        )
-        return f"{steps:,} operation{'s' * (steps != 1)} · {parameters}"
+        """Return the size of the graph in words, and what it costs where that is known."""
+        steps = [card for card in self.cards if card.kind in ("op", "loss", "module")]
+        leaves = [card for card in self.cards if card.kind == "parameter"]
+        numbers = sum(math.prod(n or 0 for n in card.shape) for card in leaves) + sum(card.parameters for card in steps)
+        if self.view == "backward":
+            rules, gradients = (sum(card.kind == kind for card in self.cards) for kind in ("rule", "gradient"))
+            return f"{counted(rules, 'rule')} · {counted(gradients, 'gradient')}"
+        words = [counted(sum(card.count for card in steps), "operation")]
+        if numbers:
+            tensors = "" if any(card.parameters for card in steps) else f" in {counted(len(leaves), 'tensor')}"
+            words.append(counted(numbers, "parameter") + tensors)
+        if cost := sum(card.flops or 0 for card in steps):
+            known = all(card.flops is not None for card in steps)
+            words.append(f"{'' if known else 'at least '}{short_flops(cost)} forward")
+        if self.view == "both":
+            words.append(f"{short_bytes(self.kept())} kept for the backward pass")
+        return " · ".join(words)
+
+    def paths(self) -> dict[str, str]:
+        """Return the title of each scope behind those of the scopes around it, repetitions left out, by id."""
+        paths: dict[str, str] = {"": ""}
+        for scope in self.scopes:  # outer ones come first
+            outer = paths.get(scope.parent, "")
+            paths[scope.id] = outer if scope.kind == "repeat" else f"{outer}.{scope.title}" if outer else scope.title
+        return paths
+
+    def kept(self) -> int:
+        """Return how many bytes steps keep for their rules; an array that several keep counts once."""
+        sizes: dict[str, int] = {}
+        for card in self.cards if self.view != "backward" else ():
+            for kept in card.kept if card.kind != "rule" else ():
+                sizes[kept.card or (card.id if kept.what == "result" else f"{card.id} {kept.what}")] = kept.bytes or 0
+        return sum(sizes.values())
 
     def heading(self) -> str:
         """Return what the picture shows."""
-        root = self.cards[-1]
-        return f"Forward graph of {root.name}" if root.name else "Forward graph"
-
-    def gap(self) -> str:
-        """Return what the picture does not show and why, or nothing."""
-        forgotten = sum(card.forgotten for card in self.cards)
-        if not forgotten:
-            return ""
-        return (
-            f"… stands for {forgotten:,} constant{'s' * (forgotten != 1)} that backward() has let go of: "
-            "draw before it, or pass retain_graph=True"
-        )
+        what = {"forward": "Forward graph", "backward": "Backward pass", "both": "Forward and backward"}[self.view]
+        return f"{what} of {self.title}" if self.title else what
 
     def to_json(self) -> str:
-        """Return the graph as JSON, of which `version` names the form."""
-        plain = asdict(self)
-        for card in plain["cards"]:
-            value = card["value"]
-            card["value"] = value if isinstance(value, int) or is_finite_float(value) or value is None else str(value)
-            card["shape"] = [n if isinstance(n, int) else None for n in card["shape"]]
-        return json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        """Return the graph as JSON, of which `version` names the form; what has its usual value is left out."""
+        return json.dumps(plain(self), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> "GraphIR":
+        """Return the graph that `to_json` wrote. Raises ValueError if it is none, or of another version."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"this is no JSON, so no graph: {error}") from None
+        if not isinstance(data, dict) or "version" not in data or "cards" not in data:
+            raise ValueError("this JSON is no graph: it has no version and cards. Write one with .save('graph.json')")
+        if data["version"] != VERSION:
+            raise ValueError(f"this graph has version {data['version']}, expected {VERSION}: draw it again")
+        made: GraphIR = revived(data, GraphIR)
+        return made
 
 
-def is_finite_float(value: object) -> bool:
-    """Whether JSON can hold `value` as a number with a fraction."""
-    return isinstance(value, float) and math.isfinite(value)
+def counted(n: int, noun: str) -> str:
+    """Return a number of things in words.
 
-
-def read(y: Tensor, verdicts: Mapping[Node, str] = EMPTY) -> GraphIR:
-    """Return the graph that `y` came from, as data. Nothing is computed, and nothing of the graph is kept.
-
-    verdicts: what a gradient check found about steps, by node.
+    >>> counted(1, "rule"), counted(1234, "rule")
+    ('1 rule', '1,234 rules')
     """
-    assert y.node is not None
-    nodes = history(y.node)[::-1]  # oldest first
-    ids = {node: f"n{i}" for i, node in enumerate(nodes)}
-    cards: list[Card] = []
-    edges: list[Edge] = []
-    constants: dict[int, str] = {}  # by identity: an array used twice is one card
-    for node in nodes:
-        here = ids[node]
-        name = getattr(node, "name", None) or ""
-        number = held(y) if node is y.node and math.prod(node.shape) == 1 else None
-        if node.op is None:
-            cards.append(card(here, "parameter", name or "unnamed", node, name=name, value=number))
-            continue
-        lost = node.args is None
-        args = (None,) * len(node.inputs) if node.args is None else node.args
-        drawn: list[str] = []  # ids of the arguments that have cards, "" for the others
-        for position, (source, value) in enumerate(zip(node.inputs, args, strict=True)):
-            if source is None and is_array(value) and id(value) not in constants:
-                constants[id(value)] = f"{here}_{position}"
-                kind: Kind = "input" if begins_path(node, value) else "constant"
-                cards.append(card(constants[id(value)], kind, kind, value))
-            drawn.append(ids[source] if source is not None else constants[id(value)] if is_array(value) else "")
-        words = ["·" if d else "…" if lost else value for d, value in zip(drawn, args, strict=True)]
-        cards.append(
-            card(
-                here,
-                "loss" if node is y.node and math.prod(node.shape) == 1 else "op",
-                node.op.name,
-                node,
-                name=name,
-                note=" ".join(filter(None, [call_note(node.op.name, words), params_note(node.params)])),
-                family=family(node.op),
-                value=number,
-                forgotten=lost * drawn.count(""),
-                verdict=verdicts.get(node, ""),
-            )
-        )
-        roles = argument_roles(node.op, len(drawn), sum(map(bool, drawn)))
-        edges += [Edge(d, here, i, role) for i, (d, role) in enumerate(zip(drawn, roles, strict=True)) if d]
-    return GraphIR(cards, edges)
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
-def card(id: str, kind: Kind, title: str, array: Any, **more: Any) -> Card:
-    """Return the card of an array, or of the node that stands for one."""
-    shape: tuple[Any, ...] = array.shape if isinstance(array, Node) else np.shape(array)
-    dtype = array.dtype if isinstance(array, Node) else dtype_of(array)
-    size = math.prod(shape) * dtype.itemsize if all(isinstance(n, int) for n in shape) else None
-    return Card(id, kind, title, more.pop("name", ""), shape, short_dtype(dtype), size, **more)
+def plain(value: Any) -> Any:
+    """Return what JSON can hold of a value; of dataclasses the fields that do not have their usual value."""
+    if is_dataclass(value) and not isinstance(value, type):
+        always = ("id", "version", "cards", "edges")
+        given = {f.name: (f, getattr(value, f.name)) for f in fields(value)}
+        return {
+            name: plain(v)
+            for name, (f, v) in given.items()
+            if name in always or not (v == f.default or (v in ([], {}) and f.default_factory in (list, dict)))
+        }
+    if isinstance(value, Mapping):
+        return {str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def is_array(value: Any) -> bool:
-    """Whether a constant is drawn as a card of its own: an array, or the stand-in of one, but no scalar."""
-    if isinstance(value, Node):
-        return bool(value.shape)
-    return (isinstance(value, np.ndarray) or foreign(value)) and np.ndim(value) > 0
-
-
-def begins_path(node: Node, value: Any) -> bool:
-    """Whether data enters the graph here: numbers, to which nothing that was computed is applied."""
-    dtype = value.dtype if isinstance(value, Node) else dtype_of(value)
-    return dtype.kind in "iufc" and all(source is None or source.op is None for source in node.inputs)
-
-
-def argument_roles(op: Op, arguments: int, drawn: int) -> Iterable[str]:
-    """Return what each argument is for: nothing where their order does not matter, or there is but one."""
-    if drawn < 2 or op.name in COMMUTATIVE:
-        return ("",) * arguments
-    if op.name in ROLES:
-        return ROLES[op.name]
-    named = not isinstance(op.vjps, Each) and len(op.parameters) >= arguments
-    return op.parameters[:arguments] if named else [str(i + 1) for i in range(arguments)]
-
-
-def family(op: Op) -> Family:
-    """Return the kind of an op, which sets its colour: by its name, or by the file its rules are in."""
-    name = op.name.partition(" + ")[0]  # of a step and an activation
-    if name in NAMED:
-        return NAMED[name]
-    rules = [op.vjps.rule] if isinstance(op.vjps, Each) else [rule for rule in op.vjps if rule is not None]
-    module = str(getattr(rules[0], "__module__", "")) if rules else ""
-    return MODULES.get(module.rpartition(".")[2], "elementwise") if module.startswith("tensorgrad.") else "elementwise"
-
-
-def held(y: Tensor) -> Any:
-    """Return the only number of `y`, unless its array type would first have to compute it."""
-    return y.item() if isinstance(y.data, np.ndarray | np.generic) else None
+def revived(data: Any, kind: Any) -> Any:
+    """Return the value of type `kind` that `plain` made JSON of."""
+    origin, inside = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        kind = next((k for k in inside if is_dataclass(k)), None) if isinstance(data, dict) else None
+        if isinstance(data, str) and str not in inside and float in inside:
+            return float(data)  # "nan" or "inf", for which JSON has no number
+        return data if kind is None else revived(data, kind)
+    if origin is tuple:
+        return tuple(revived(v, inside[0]) for v in data)
+    if origin is list:
+        return [revived(v, inside[0]) for v in data]
+    if origin is dict:
+        return {inside[0](key): revived(v, inside[1]) for key, v in data.items()}
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{name: revived(v, hints[name]) for name, v in data.items() if name in hints})  # type: ignore[operator]
+    return float(data) if kind is float else data

@@ -1,5 +1,6 @@
 """How pictures spell numbers, shapes, sizes and arguments: short, and true."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,32 @@ def short_number(value: Any, digits: int = 6) -> str:
         return elide(str(value), 24)
     text = f"{value:.{digits}g}"
     return f"{text}.0" if text.lstrip("-").isdigit() else text
+
+
+def brief(value: float) -> str:
+    """Return a figure in two digits.
+
+    >>> brief(0.17844), brief(-0.0071), brief(1.0), brief(98.6), brief(64_512.0), brief(0.0)
+    ('0.18', '-7.1e-3', '1', '99', '6.5e4', '0')
+    """
+    if value == 0 or 0.01 <= abs(value) < 9999.5:
+        return f"{value:.2g}" if abs(value) < 99.5 else f"{value:.0f}"
+    number, _, power = f"{value:.1e}".partition("e")
+    return f"{number.removesuffix('.0')}e{int(power)}" if power else number
+
+
+def short_flops(n: int) -> str:
+    """Return a number of floating-point operations, in three digits.
+
+    >>> short_flops(640), short_flops(524_288), short_flops(2 * 10**9)
+    ('640 FLOP', '524 kFLOP', '2 GFLOP')
+    """
+    size, unit = float(n), ""
+    for larger in ("k", "M", "G", "T", "P"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}FLOP"
 
 
 def short_value(value: Any) -> str:
@@ -115,9 +142,14 @@ def params_note(params: dict[str, Any]) -> str:
             words.append(f"[{', '.join(map(short_value, parts))}]")
         elif name == "path":
             words.append(path_note(value))
-        elif value is not None and value is not False and name not in NOT_SHOWN and (name, value) != ("order", "C"):
+        elif value is not None and value is not False and name not in NOT_SHOWN and not usual(name, value):
             words.append(f"{name}={short_value(value)}")
     return ", ".join(words)
+
+
+def usual(name: str, value: Any) -> bool:
+    """Whether a parameter is the order of elements that NumPy takes anyway; that of a sort is an array."""
+    return name == "order" and isinstance(value, str) and value == "C"
 
 
 def path_note(path: tuple[tuple[Any, dict[str, Any]], ...]) -> str:
@@ -128,7 +160,7 @@ def path_note(path: tuple[tuple[Any, dict[str, Any]], ...]) -> str:
     """
     words = []
     for fn, params in path:
-        shown = {name: value for name, value in params.items() if value is not None and (name, value) != ("order", "C")}
+        shown = {name: value for name, value in params.items() if value is not None and not usual(name, value)}
         if "index" in params:
             words.append(params_note(params))
         else:
@@ -144,3 +176,29 @@ def elide(text: str, length: int) -> str:
     """
     text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"
+
+
+def short_figure(value: float) -> str:
+    """Return a figure of statistics in two digits.
+
+    >>> short_figure(0.0132), short_figure(1.13e-3), short_figure(0.0), short_figure(2341.0)
+    ('0.013', '1.1e-3', '0', '2.3e3')
+    """
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    if 0.01 <= abs(value) < 1000:
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def blocks(counts: tuple[int, ...], width: int) -> str:
+    """Return a histogram in so many characters, nothing for none.
+
+    >>> blocks((1, 0, 2, 3), 4)
+    '▄▁▆█'
+    """
+    n = len(counts)
+    sums = [sum(counts[i * n // width : (i + 1) * n // width]) for i in range(width if counts else 0)]
+    most = max(sums, default=0) or 1
+    return "".join("▁▂▃▄▅▆▇█"[-(-s * 7 // most)] for s in sums)

@@ -1,0 +1,1 @@
+"""Reads what was recorded into the data of a picture."""

@@ -1,0 +1,1 @@
+"""Writes graphs: pictures, text, and the languages of other programs."""
