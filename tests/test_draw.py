@@ -414,6 +414,15 @@ def test_a_page_is_one_file(tmp_path):
         assert "http" not in text.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
 
 
+@pytest.mark.parametrize("view", ["forward", "backward", "both"])
+def test_the_page_of_a_very_large_graph_has_what_is_folded(view, tmp_path):
+    y = leaf("x")
+    for i in range(2_000):
+        y = np.exp(y) if i % 7 == i % 3 else np.sin(y)
+    file = draw(y, view=view, detail="shapes").save(tmp_path / "graph.html")
+    assert file.stat().st_size < 400_000
+
+
 def test_a_notebook_shows_svg_and_never_an_error(monkeypatch):
     graph = draw(mlp())
     assert "</svg>" in graph._repr_svg_()

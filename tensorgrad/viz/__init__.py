@@ -118,9 +118,9 @@ def html(graph: Graph) -> str:
     """Return a page to explore a graph: all of it, if that is not too much, folded as the picture is."""
     folded = frozenset(card.stands_for for card in graph.ir.cards if card.stands_for)
     known = {scope.id for scope in graph.whole.scopes}
-    if graph.ir.view == "forward" and (len(graph.whole.cards) > LARGEST_PAGE or not folded <= known):
-        return to_html(graph.ir)
-    return to_html(graph.whole, folded & known)
+    if len(graph.whole.cards) <= LARGEST_PAGE and folded <= known:
+        return to_html(graph.whole, folded)
+    return to_html(graph.ir if graph.ir.view == "forward" else passes.tidy(graph.whole))
 
 
 WRITERS: dict[str, Callable[[Graph], str | bytes]] = {
