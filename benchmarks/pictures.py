@@ -7,6 +7,7 @@ Each figure is the median of several runs in this process, the garbage of the on
 import gc
 import shutil
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 import tensorgrad as tg
 from benchmarks.machine import header
+from benchmarks.process import ROOT
 from tensorgrad.viz.ir import GraphIR
 from tensorgrad.viz.layout import arrange
 from tensorgrad.viz.scene.stage import arranged
@@ -69,19 +71,27 @@ def laid_out(ir: GraphIR) -> None:
 def main() -> None:
     """Print a line for each figure."""
     assert arrange([], []).width == 0  # what is imported is not to be measured
+    sys.path.insert(0, str(ROOT / "examples"))
+    import gallery
+
+    step, inputs = gallery.mlp(np.random.default_rng(0))
     f, x, y = mlp()
     small, loss = tg.draw(f, x, y), f(x, y)
     thousand = tg.draw(chain(1_000), depth=99)
     rows: list[tuple[str, float]] = [
-        ("MLP, the function run, with statistics, to SVG", median(lambda: svg(f, x, y), 21)),
+        ("MLP of the gallery, 17 cards, run, with statistics", median(lambda: svg(step, *inputs), 21)),
+        ("MLP of fused layers, 9 cards, run, with statistics", median(lambda: svg(f, x, y), 21)),
         ("MLP, the loss alone, shapes, to SVG", median(lambda: svg(loss, detail="shapes"), 21)),
         ("MLP, from what was read to SVG", median(small._repr_svg_, 21)),
-        (f"{len(thousand.ir.cards):,} cards unfolded, to SVG", median(thousand._repr_svg_, 5)),
+        (f"{len(thousand.ir.cards):,} cards unfolded, from what was read", median(thousand._repr_svg_, 5)),
         ("  of that the layout", median(lambda: laid_out(thousand.ir), 5)),
     ]
     for steps in (10_000, 100_000):
         for name, made in (("different", chain(steps)), ("repeated", repeated(steps))):
-            rows.append((f"{steps:,} {name} steps, folded, to SVG", median(lambda made=made: svg(made), 3)))
+            rows.append((f"{steps:,} {name} steps, shapes, folded, to SVG", median(lambda made=made: svg(made), 3)))
+            if steps == 10_000:
+                told = median(lambda made=made: svg(made, detail="stats"), 3)
+                rows.append(("  with statistics and gradients", told))
             rows.append((f"  of {svg(made) / 1e6:.2f} MB", float("nan")))
     if shutil.which("dot"):
         rows.append(("MLP by dot, to SVG", median(lambda: svg(f, x, y, engine="dot"), 5)))

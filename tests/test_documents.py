@@ -39,7 +39,7 @@ def test_examples_in_docstrings_run(name):
 )
 def test_examples_in_texts_run(text):
     result = doctest.testfile(str(ROOT / text), module_relative=False, optionflags=FLAGS, encoding="utf-8")
-    assert result.attempted > 10 and result.failed == 0
+    assert result.attempted > 20 and result.failed == 0
 
 
 def filled(x):

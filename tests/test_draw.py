@@ -144,7 +144,7 @@ def test_roles_are_given_where_the_order_of_arguments_matters():
 
 def test_a_single_leaf_is_a_picture():
     x = leaf("x")
-    assert "◉  %0  x  f64[]  = 0.1" in str(draw(x)) or "○  %0  x  f64[]  = 0.1" in str(draw(x))
+    assert "○  %0  x  f64[]  = 0.1" in str(draw(x))
     assert "n0" in draw(x).to_graphviz().source
 
 
@@ -316,13 +316,13 @@ def test_hostile_names_are_escaped_in_every_file(name, view, tmp_path):
 
 # Size
 def test_a_chain_of_many_steps_needs_no_recursion_and_is_folded():
-    y = leaf("x")
-    for _ in range(4_000):
-        y = y + 1.0
-    for view in ("forward", "backward", "both"):
+    for view, steps in (("forward", 20_000), ("backward", 4_000), ("both", 4_000)):
+        y = leaf("x")
+        for _ in range(steps):
+            y = y + 1.0
         graph = draw(y, view=view)
         assert len(graph.ir.cards) < 400
-        assert any("4,001 cards are shown as" in note for note in graph.ir.notes)
+        assert any(f"{steps + 1:,} cards are shown as" in note for note in graph.ir.notes)
         assert "</svg>" in graph._repr_svg_()
         assert "×" in str(graph)
 

@@ -272,5 +272,5 @@ def revived(data: Any, kind: Any) -> Any:
         return {inside[0](key): revived(v, inside[1]) for key, v in data.items()}
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{name: revived(v, hints[name]) for name, v in data.items() if name in hints})  # type: ignore[operator]
+        return kind(**{name: revived(v, hints[name]) for name, v in data.items() if name in hints})  # type: ignore[operator]  # a class
     return float(data) if kind is float else data

@@ -206,7 +206,7 @@ def swapped(x: Any, axis1: int, axis2: int) -> Noted:
     )
 
 
-def totalled(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **_: Any) -> Noted:  # noqa: ARG001
+def totalled(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **_: Any) -> Noted:  # noqa: ARG001  # NumPy's parameters
     """Return np.sum."""
     shape = asked_shape(x)
     axes = (
@@ -227,7 +227,7 @@ def chosen(c: Any, x: Any, y: Any) -> Noted:
     return Noted(ast.Call(ast.Name("where"), [expression(a) for a in (c, x, y)], []), broadcast((c, x, y)))
 
 
-def zeros(_x: Any, dtype: Any = None, shape: Any = None, **_: Any) -> Any:  # noqa: ARG001
+def zeros(_x: Any, dtype: Any = None, shape: Any = None, **_: Any) -> Any:  # noqa: ARG001  # NumPy's parameters
     """Return np.zeros_like."""
     form = asked_shape(_x) if shape is None else shape
     return Noted(ast.Constant(0), form)
